@@ -1,6 +1,7 @@
 /* bytes.h -- a borrowed run of bytes.
  *
- * The one way in which text and payloads are passed between modules: a pointer and a length, not terminated, not owned. */
+ * The one way in which text and payloads are passed between modules: a pointer and a length, not terminated, not owned.
+ */
 #ifndef PLENUM_COMMON_BYTES_H
 #define PLENUM_COMMON_BYTES_H
 
@@ -14,8 +15,7 @@ struct bytes {
 };
 
 /* The bytes of a string literal, without its terminator. */
-#define BYTES(literal)                                                                                                 \
-    ((struct bytes){(literal), sizeof(literal) - 1})
+#define BYTES(literal) ((struct bytes){(literal), sizeof(literal) - 1})
 
 static inline struct bytes bytes_of(const char *text)
 {

@@ -46,7 +46,8 @@ enum envelope_result envelope_decode(struct bytes message, struct envelope *out)
 
 /* Writes the header, up to and with its last space, and returns its length. When from is empty and member is not 0, the
  * member's 16 hex digits are written. The payload is the caller's to put behind it.
- * epoch, key and from together fit the buffer: they are bounded where they come in (epoch 32, key 64, from 17 + 192). */
+ * epoch, key and from together fit the buffer: they are bounded where they come in (epoch 32, key 64, from 17 + 192).
+ */
 size_t envelope_encode_header(char out[ENVELOPE_HEADER_MAX], const struct envelope *envelope);
 
 #endif

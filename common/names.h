@@ -24,9 +24,9 @@ bool room_name_valid(struct bytes name);
 bool prefix_valid(struct bytes prefix);
 
 /* Each writes a terminated name into out and returns its length. Arguments are valid names. */
-size_t name_room_channel(char out[NAME_BUFFER], struct bytes prefix, struct bytes room);      /* plenum:{lobby} */
-size_t name_gateway_inbox(char out[NAME_BUFFER], struct bytes prefix, uint32_t gateway);      /* plenum:{gw:0a1b2c3d}:in */
-size_t name_gateways(char out[NAME_BUFFER], struct bytes prefix);                             /* plenum:gws */
-size_t name_gateway(char out[NAME_BUFFER], struct bytes prefix, uint32_t gateway);            /* plenum:gw:0a1b2c3d */
+size_t name_room_channel(char out[NAME_BUFFER], struct bytes prefix, struct bytes room); /* plenum:{lobby} */
+size_t name_gateway_inbox(char out[NAME_BUFFER], struct bytes prefix, uint32_t gateway); /* plenum:{gw:0a1b2c3d}:in */
+size_t name_gateways(char out[NAME_BUFFER], struct bytes prefix);                        /* plenum:gws */
+size_t name_gateway(char out[NAME_BUFFER], struct bytes prefix, uint32_t gateway);       /* plenum:gw:0a1b2c3d */
 
 #endif

@@ -1,8 +1,8 @@
 /* stream.h -- a byte stream on a loop.
  *
- * Clients' connections and the Redis links both use it, and only it: tcp and unix sockets now, TLS behind the same calls
- * later. It is a descriptor watched by a uv_poll_t, read and written by its owner: uv_tcp_t would cost 88 bytes more for
- * each idle connection and a second queue for what the kernel did not take, which the outbox already is.
+ * Clients' connections and the Redis links both use it, and only it: tcp and unix sockets now, TLS behind the same
+ * calls later. It is a descriptor watched by a uv_poll_t, read and written by its owner: uv_tcp_t would cost 88 bytes
+ * more for each idle connection and a second queue for what the kernel did not take, which the outbox already is.
  *
  * Owned by: connection, redis_link, which embed it. Thread: the loop's.
  * Life: init or connect, then stream_close once; on_close is always called, later, and then the memory may go. */
@@ -18,10 +18,11 @@
 struct stream;
 
 struct stream_events {
-    void (*on_connect)(struct stream *stream, int status); /* of stream_connect_*: 0 or a UV_ error; NULL for accepted */
-    void (*on_readable)(struct stream *stream);            /* stream_read will not be in vain (it may say UV_EAGAIN) */
-    void (*on_writable)(struct stream *stream);            /* after stream_want_write */
-    void (*on_close)(struct stream *stream);               /* the last call: the memory may go */
+    void (*on_connect)(struct stream *stream,
+                       int status);             /* of stream_connect_*: 0 or a UV_ error; NULL for accepted */
+    void (*on_readable)(struct stream *stream); /* stream_read will not be in vain (it may say UV_EAGAIN) */
+    void (*on_writable)(struct stream *stream); /* after stream_want_write */
+    void (*on_close)(struct stream *stream);    /* the last call: the memory may go */
 };
 
 struct stream_connect; /* a connect under way: name look-up and the addresses still to try */

@@ -5,8 +5,8 @@
  *
  * The contract:
  *   - on_confirmed(channel) comes once per bus_subscribe, never from inside the call. From then on every message that
- *     anyone publishes to that room reaches on_message, in the one order that the bus gives to the room, the worker's own
- *     messages included. Messages may come before it too.
+ *     anyone publishes to that room reaches on_message, in the one order that the bus gives to the room, the worker's
+ * own messages included. Messages may come before it too.
  *   - Publishes are gathered; bus_flush, called once per turn, sends them off together. A publish that fails is told
  *     once by on_publish_failed; one that succeeds is not told (its own copy comes back by on_message).
  *   - A lost connection is the bus's own business: it reconnects and resubscribes; nobody above is told to do it again.
@@ -27,6 +27,7 @@ struct bus;
 /* A room's subscription. Owned by the bus; the subscriber borrows it until bus_unsubscribe. */
 struct bus_channel {
     void *subscriber; /* what the room layer hung on it; NULL after bus_unsubscribe */
+    bool confirmed;   /* the bus brings its messages now; false again while a lost connection is not back */
 };
 
 enum bus_failure {

@@ -14,7 +14,7 @@
 struct redis_url {
     char *host; /* NULL for a unix socket */
     int port;
-    char *path; /* of the unix socket */
+    char *path;            /* of the unix socket */
     char *user, *password; /* NULL where there is none; percent-decoded */
     int db;
 };
@@ -37,7 +37,7 @@ struct gateway_report {
 struct redis_bus_options {
     struct redis_url url; /* borrowed for the bus's life */
     const char *prefix;
-    void (*report)(void *ctx, struct gateway_report *out);
+    void (*report)(void *ctx, struct gateway_report *out); /* ctx is the bus's; out is zeroed, every text to be set */
 };
 
 /* Starts to connect and returns; the bus takes subscriptions and publishes from the first moment. env, options and

@@ -1,0 +1,46 @@
+/* redis_pending.h -- commands on their way to Redis, in order: a ring that grows.
+ *
+ * The commander has two: what is not sent, and what is sent and not answered.
+ * Owned by: redis_commander. Thread: the worker's. */
+#ifndef PLENUM_GATEWAY_BUS_REDIS_PENDING_H
+#define PLENUM_GATEWAY_BUS_REDIS_PENDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../common/resp.h"
+
+/* Is given the values of a command's answer, in turn. Nothing comes when the connection is lost before. */
+typedef void (*redis_answer_fn)(void *ctx, const struct resp_value *value);
+
+struct pending {
+    char *command;             /* as formatted by hiredis; NULL once the kernel has its first byte */
+    uint32_t len;              /* of the command, also when it is gone */
+    bool told;                 /* a publish whose failure was told: its answer is for nobody */
+    uint64_t queued_ms;        /* when it was queued first */
+    uint64_t sent_ms;          /* when it was given to the connection */
+    uint64_t start;            /* once sent: where it begins in the connection's bytes */
+    uint64_t member;           /* a publish's */
+    redis_answer_fn on_answer; /* of other commands; NULL: a publish */
+    void *ctx;
+};
+
+struct pending_ring {
+    struct pending *items; /* cap of them, a power of two */
+    uint32_t cap, head, count;
+};
+
+void pending_push(struct pending_ring *ring, struct pending item);
+void pending_push_front(struct pending_ring *ring, struct pending item);
+struct pending pending_pop(struct pending_ring *ring);
+struct pending pending_pop_back(struct pending_ring *ring);
+/* Frees the ring and the commands in it. */
+void pending_close(struct pending_ring *ring);
+
+/* The item at a place from 0, the oldest, to count - 1. */
+static inline struct pending *pending_at(const struct pending_ring *ring, uint32_t place)
+{
+    return &ring->items[(ring->head + place) & (ring->cap - 1)];
+}
+
+#endif

@@ -1,0 +1,114 @@
+/* connection_ws.c -- an open WebSocket: reading its frames and handing its messages to the protocol. */
+#include "../protocol/frame.h"
+#include "connection.h"
+
+/* Fails the connection: after a broken frame nothing that follows can be understood. */
+static void fail(struct connection *connection, int code)
+{
+    static const char *const reasons[] = {
+        [1002 - 1002] = "protocol error", [1007 - 1002] = "invalid data", [1009 - 1002] = "message too big"};
+    connection_free_reader(connection);
+    if (connection->state == CONNECTION_CLOSING) {
+        connection_peer_closed(connection, code);
+        return;
+    }
+    server_log_refusal(connection->server, "connection failed", code, reasons[code - 1002]);
+    connection->flags |= CONNECTION_LAST_BYTES;
+    connection_close(connection, code, reasons[code - 1002]);
+}
+
+void connection_feed(struct connection *connection, struct bytes input)
+{
+    struct server *server = connection->server;
+    if (!connection->reader)
+        connection->reader = reader_borrow(&server->readers);
+    struct reader *reader = connection->reader;
+    int result = reader_feed(&server->readers, reader, input, connection->flags & CONNECTION_DEFLATE, connection);
+    switch (result) {
+    case READER_PARTIAL:
+        if (!reader_deadline(reader))
+            reader_set_deadline(reader, server_deadline(server, server->limits.message_ms));
+        break;
+    case READER_BOUNDARY:
+    case READER_STOPPED:
+        connection_free_reader(connection);
+        break;
+    default:
+        fail(connection, result);
+    }
+}
+
+void connection_read_frames(struct connection *connection)
+{
+    struct server *server = connection->server;
+    if (connection->state == CONNECTION_OPEN && server->paused) {
+        connection->flags |= CONNECTION_PAUSED;
+        stream_read_stop(&connection->stream);
+        return;
+    }
+    ssize_t n = stream_read(&connection->stream, server->read_buffer, READ_SIZE);
+    if (n == UV_EAGAIN)
+        return;
+    if (n <= 0) {
+        connection_drop(connection, n == 0 ? "ended without a close frame" : "broken");
+        return;
+    }
+    if (connection->flags & (CONNECTION_ENDING | CONNECTION_LAST_BYTES))
+        return; /* read and discarded */
+    if (connection->state == CONNECTION_OPEN) {
+        connection->flags &= (uint8_t)~CONNECTION_PINGED;
+        connection->deadline = server_deadline(server, server->limits.ping_ms);
+    }
+    connection_feed(connection, (struct bytes){(char *)server->read_buffer, (size_t)n});
+}
+
+/* ---- what the reader finds */
+
+/* Whether to read on. */
+static bool still_open(const struct connection *connection)
+{
+    return !(connection->flags & CONNECTION_ENDING);
+}
+
+static bool on_message(void *ctx, bool text, struct bytes payload)
+{
+    struct connection *connection = ctx;
+    if (connection->state != CONNECTION_OPEN)
+        return true; /* after our close frame: nobody hears it, but the peer's close may be behind it */
+    counter_add(connection->server->counters, COUNT_MESSAGES_IN, 1);
+    counter_add(connection->server->counters, COUNT_BYTES_IN, payload.len);
+    connection->session.protocol->on_message(&connection->session, text, payload);
+    return still_open(connection);
+}
+
+static bool on_ping(void *ctx, struct bytes payload)
+{
+    struct connection *connection = ctx;
+    struct server *server = connection->server;
+    if (connection->state != CONNECTION_OPEN)
+        return true;
+    counter_add(server->counters, COUNT_PINGS_IN, 1);
+    struct block *pong = block_new(server->counters, FRAME_HEAD_MAX + payload.len);
+    pong->len = (uint32_t)frame_head(pong->data, FRAME_PONG, false, payload.len);
+    memcpy(pong->data + pong->len, payload.data, payload.len);
+    pong->len += (uint32_t)payload.len;
+    connection_send(connection, pong);
+    return still_open(connection);
+}
+
+static bool on_pong(void *ctx, struct bytes payload)
+{
+    (void)payload; /* any sign of life will do: reading it has moved the deadline already */
+    struct connection *connection = ctx;
+    counter_add(connection->server->counters, COUNT_PONGS_IN, 1);
+    return still_open(connection);
+}
+
+static bool on_close(void *ctx, int code, struct bytes reason)
+{
+    (void)reason;
+    connection_peer_closed(ctx, code);
+    return false;
+}
+
+const struct websocket_events connection_frame_events = {on_message, on_ping, on_pong, on_close};

@@ -1,0 +1,264 @@
+/* http.c -- see http.h. */
+#include "http.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "../../common/xalloc.h"
+
+enum { BUFFER_FIRST = 1024, FIELDS_FIRST = 16 };
+
+static struct http_request *of(llhttp_t *parser)
+{
+    return parser->data;
+}
+
+static int refuse(struct http_request *request, int status)
+{
+    request->status = status;
+    return HPE_USER;
+}
+
+/* Extends a span by a piece of the buffer. Pieces of one span are contiguous: the filter lets no folding through. */
+static void extend(struct http_request *request, struct http_span *span, const char *at, size_t len)
+{
+    if (span->len == 0)
+        span->at = (uint32_t)(at - request->buffer);
+    span->len += (uint32_t)len;
+}
+
+static int on_url(llhttp_t *parser, const char *at, size_t len)
+{
+    struct http_request *request = of(parser);
+    extend(request, &request->target, at, len);
+    return request->target.len > HTTP_TARGET_MAX ? refuse(request, 414) : 0;
+}
+
+static int on_field(llhttp_t *parser, const char *at, size_t len)
+{
+    struct http_request *request = of(parser);
+    struct http_field *last = request->field_count ? &request->fields[request->field_count - 1] : NULL;
+    bool continues = last && last->name.at + last->name.len == (uint32_t)(at - request->buffer) && !last->value.at;
+    if (!continues) {
+        if (request->field_count == HTTP_HEADERS_MAX)
+            return refuse(request, 431);
+        if (request->field_count == request->field_cap) {
+            request->field_cap = request->field_cap ? 2 * request->field_cap : FIELDS_FIRST;
+            request->fields = xrealloc(request->fields, request->field_cap * sizeof *request->fields);
+        }
+        last = &request->fields[request->field_count++];
+        *last = (struct http_field){0};
+    }
+    extend(request, &last->name, at, len);
+    return 0;
+}
+
+static int on_value(llhttp_t *parser, const char *at, size_t len)
+{
+    struct http_request *request = of(parser);
+    struct http_field *last = &request->fields[request->field_count - 1];
+    if (!last->value.at)
+        last->value.at = (uint32_t)(at - request->buffer);
+    last->value.len += (uint32_t)len;
+    return 0;
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+    struct http_request *request = of(parser);
+    struct bytes ignored;
+    request->complete = true;
+    if (parser->http_major != 1 || parser->http_minor != 1)
+        return refuse(request, 505);
+    if (parser->content_length || http_header(request, "transfer-encoding", &ignored))
+        return refuse(request, 413);
+    return 2; /* no body is read: pause here */
+}
+
+static const llhttp_settings_t *settings(void)
+{
+    static const llhttp_settings_t table = {
+        .on_url = on_url,
+        .on_header_field = on_field,
+        .on_header_value = on_value,
+        .on_headers_complete = on_headers_complete,
+    };
+    return &table;
+}
+
+void http_init(struct http_request *request, size_t max_head)
+{
+    *request = (struct http_request){.max_head = max_head, .filter = FILTER_BEFORE};
+    llhttp_init(&request->parser, HTTP_REQUEST, settings());
+    request->parser.data = request;
+}
+
+void http_free(struct http_request *request)
+{
+    free(request->buffer);
+    free(request->fields);
+}
+
+/* Runs the filter over the new bytes. Returns how many belong to the head, or -1. */
+static ssize_t filter(struct http_request *request, struct bytes input)
+{
+    for (size_t i = 0; i < input.len; i++) {
+        request->filter = http_filter(request->filter, (uint8_t)input.data[i]);
+        if (request->filter == FILTER_BAD)
+            return -1;
+        if (request->filter == FILTER_END)
+            return (ssize_t)i + 1;
+    }
+    return (ssize_t)input.len;
+}
+
+static void keep(struct http_request *request, struct bytes input)
+{
+    if (request->len + input.len > request->cap) {
+        size_t cap = request->cap ? 2 * request->cap : BUFFER_FIRST;
+        request->cap = cap < request->len + input.len ? request->len + input.len : cap;
+        request->buffer = xrealloc(request->buffer, request->cap);
+    }
+    memcpy(request->buffer + request->len, input.data, input.len);
+    request->len += input.len;
+}
+
+/* What llhttp found, when it was not us who refused. */
+static int status_of(llhttp_errno_t error)
+{
+    if (error == HPE_INVALID_VERSION || error == HPE_PAUSED_H2_UPGRADE)
+        return 505;
+    return 400;
+}
+
+enum http_result http_feed(struct http_request *request, struct bytes input)
+{
+    ssize_t head = filter(request, input);
+    if (head < 0) {
+        request->status = 400;
+        return HTTP_REFUSED;
+    }
+    size_t from = request->len;
+    keep(request, input);
+    if (from + (size_t)head > request->max_head) {
+        request->status = 431;
+        return HTTP_REFUSED;
+    }
+    llhttp_errno_t error = llhttp_execute(&request->parser, request->buffer + from, (size_t)head);
+    if (request->status)
+        return HTTP_REFUSED;
+    if (error == HPE_PAUSED_UPGRADE && request->complete && request->filter == FILTER_END) {
+        request->head_len = from + (size_t)head;
+        return HTTP_COMPLETE;
+    }
+    if (error != HPE_OK || request->filter == FILTER_END) { /* both must see the end at the same place */
+        request->status = status_of(error);
+        return HTTP_REFUSED;
+    }
+    return HTTP_MORE;
+}
+
+static struct bytes span(const struct http_request *request, struct http_span place)
+{
+    return (struct bytes){request->buffer + place.at, place.len};
+}
+
+llhttp_method_t http_method(const struct http_request *request)
+{
+    return request->parser.method;
+}
+
+struct bytes http_target(const struct http_request *request)
+{
+    struct bytes target = span(request, request->target);
+    const char *authority = target.len && target.data[0] != '/' ? memmem(target.data, target.len, "://", 3) : NULL;
+    if (!authority)
+        return target;
+    const char *end = target.data + target.len;
+    const char *path = memchr(authority + 3, '/', (size_t)(end - authority - 3));
+    return path ? (struct bytes){path, (size_t)(end - path)} : BYTES("/");
+}
+
+static bool named(const struct http_request *request, const struct http_field *field, const char *name)
+{
+    return field->name.len == strlen(name) && strncasecmp(request->buffer + field->name.at, name, field->name.len) == 0;
+}
+
+/* The value without the white space around it, which is no part of it (RFC 9112, section 5). */
+static struct bytes value_of(const struct http_request *request, const struct http_field *field)
+{
+    struct bytes value = span(request, field->value);
+    while (value.len && (value.data[value.len - 1] == ' ' || value.data[value.len - 1] == '\t'))
+        value.len--;
+    return value;
+}
+
+int http_header(const struct http_request *request, const char *name, struct bytes *value)
+{
+    int count = 0;
+    *value = (struct bytes){"", 0};
+    for (int i = 0; i < request->field_count; i++)
+        if (named(request, &request->fields[i], name) && count++ == 0)
+            *value = value_of(request, &request->fields[i]);
+    return count;
+}
+
+int http_header_list(const struct http_request *request, const char *name, char *out, size_t size)
+{
+    size_t len = 0;
+    for (int i = 0; i < request->field_count; i++) {
+        if (!named(request, &request->fields[i], name))
+            continue;
+        struct bytes value = value_of(request, &request->fields[i]);
+        if (len + 2 + value.len > size)
+            return -1;
+        if (len) {
+            memcpy(out + len, ", ", 2);
+            len += 2;
+        }
+        memcpy(out + len, value.data, value.len);
+        len += value.len;
+    }
+    return (int)len;
+}
+
+struct bytes http_rest(const struct http_request *request)
+{
+    return (struct bytes){request->buffer + request->head_len, request->len - request->head_len};
+}
+
+const char *http_phrase(int status)
+{
+    switch (status) {
+    case 101:
+        return "Switching Protocols";
+    case 200:
+        return "OK";
+    case 304:
+        return "Not Modified";
+    case 400:
+        return "Bad Request";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 413:
+        return "Content Too Large";
+    case 414:
+        return "URI Too Long";
+    case 426:
+        return "Upgrade Required";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 503:
+        return "Service Unavailable";
+    case 505:
+        return "HTTP Version Not Supported";
+    default:
+        return "Internal Server Error";
+    }
+}

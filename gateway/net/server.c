@@ -1,0 +1,154 @@
+/* server.c -- see server.h. */
+#include "server.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../common/xalloc.h"
+#include "connection.h"
+
+enum {
+    REFUSALS_MAX = 64, /* sockets beyond the limit that are taken to be told 503 */
+    LOG_LINES_MAX = 20 /* of refusals in a second */
+};
+
+void server_init(struct server *server, const struct env *env, struct counters *counters, struct flush *flush,
+                 const struct server_limits *limits, struct deflater *deflater, const struct site *site, void *site_ctx)
+{
+    *server = (struct server){.env = env, .counters = counters, .flush = flush, .limits = *limits};
+    server->site = site;
+    server->site_ctx = site_ctx;
+    server->start_ms = clock_ms(env->clock);
+    server->read_buffer = xmalloc(READ_SIZE);
+    readers_init(&server->readers, &connection_frame_events, deflater, limits->max_message);
+}
+
+void server_close(struct server *server)
+{
+    assert(server->count == 0 && server->ending_count == 0);
+    readers_close(&server->readers);
+    free(server->read_buffer);
+    free(server->table);
+    free(server->endings);
+}
+
+/* ---- the table */
+
+void server_add(struct server *server, struct connection *connection)
+{
+    if (server->count == server->cap) {
+        server->cap = server->cap ? server->cap + server->cap / 2 : 64;
+        server->table = xrealloc(server->table, server->cap * sizeof(struct connection *));
+    }
+    atomic_fetch_add_explicit(server->limits.total, 1, memory_order_relaxed);
+    connection->index = server->count;
+    server->table[server->count++] = connection;
+}
+
+void server_remove(struct server *server, struct connection *connection)
+{
+    atomic_fetch_sub_explicit(server->limits.total, 1, memory_order_relaxed);
+    struct connection *last = server->table[--server->count];
+    server->table[connection->index] = last;
+    last->index = connection->index;
+}
+
+/* The last resort when even the reserve of refusals is used up. */
+static void turn_away(struct server *server, int fd)
+{
+    static const char reply[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
+                                "Connection: close\r\n\r\n";
+    (void)!send(fd, reply, sizeof reply - 1, MSG_DONTWAIT | MSG_NOSIGNAL); /* best effort: the socket goes anyway */
+    close(fd);
+    counter_add(server->counters, COUNT_DROP_FULL, 1);
+    counter_add(server->counters, COUNT_HTTP_503, 1);
+}
+
+void server_accept(struct server *server, int fd)
+{
+    counter_add(server->counters, COUNT_ACCEPTED, 1);
+    uint32_t total = atomic_load_explicit(server->limits.total, memory_order_relaxed);
+    if (total >= server->limits.max_connections + REFUSALS_MAX)
+        turn_away(server, fd);
+    else
+        connection_new(server, fd, total >= server->limits.max_connections);
+}
+
+/* ---- endings */
+
+void server_end_later(struct server *server, struct connection *connection, const char *reason)
+{
+    connection->flags |= CONNECTION_ENDING;
+    if (server->ending_count == server->ending_cap) {
+        server->ending_cap = server->ending_cap ? 2 * server->ending_cap : 64;
+        server->endings = xrealloc(server->endings, server->ending_cap * sizeof *server->endings);
+    }
+    server->endings[server->ending_count++] = (struct ending){connection, reason};
+}
+
+void server_end_turn(struct server *server)
+{
+    for (uint32_t i = 0; i < server->ending_count; i++) { /* the list may grow meanwhile */
+        struct ending ending = server->endings[i];
+        connection_end(ending.connection, ending.reason);
+    }
+    server->ending_count = 0;
+}
+
+/* ---- what concerns all */
+
+void server_sweep(struct server *server)
+{
+    server->tick = (uint32_t)((clock_ms(server->env->clock) - server->start_ms) / SERVER_TICK_MS);
+    uint32_t slice = server->count / SERVER_SLICES + 1;
+    for (uint32_t i = 0; i < slice && server->count; i++) {
+        if (server->sweep_at >= server->count)
+            server->sweep_at = 0;
+        connection_sweep(server->table[server->sweep_at++]);
+    }
+}
+
+void server_pause(struct server *server, bool paused)
+{
+    server->paused = paused;
+    for (uint32_t i = 0; !paused && i < server->count; i++)
+        connection_resume(server->table[i]);
+}
+
+uint32_t server_close_some(struct server *server, uint32_t limit, int code, const char *reason)
+{
+    uint32_t closed = 0;
+    for (uint32_t i = 0; i < server->count && closed < limit; i++) {
+        struct connection *connection = server->table[i];
+        if (connection->state != CONNECTION_OPEN || connection->flags & CONNECTION_ENDING)
+            continue;
+        connection_close(connection, code, reason);
+        closed++;
+    }
+    return closed;
+}
+
+void server_abort(struct server *server)
+{
+    for (uint32_t i = 0; i < server->count; i++)
+        connection_drop(server->table[i], "the gateway ends");
+    server_end_turn(server);
+}
+
+void server_log_refusal(struct server *server, const char *message, int code, const char *reason)
+{
+    uint64_t second = clock_ms(server->env->clock) / 1000;
+    if (second != server->log_second) {
+        if (server->log_suppressed)
+            log_event(server->env->log, LOG_INFO, "more clients were refused",
+                      log_int("lines", server->log_suppressed));
+        server->log_second = second;
+        server->log_this_second = server->log_suppressed = 0;
+    }
+    if (server->log_this_second++ < LOG_LINES_MAX)
+        log_event(server->env->log, LOG_INFO, message, log_int("code", code), log_text("reason", reason));
+    else
+        server->log_suppressed++;
+}

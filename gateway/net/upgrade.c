@@ -1,0 +1,139 @@
+/* upgrade.c -- see upgrade.h. */
+#include "upgrade.h"
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+
+#include "tokens.h"
+
+enum { KEY_LEN = 24, LIST_MAX = 4096 };
+
+bool upgrade_wanted(const struct http_request *request)
+{
+    char list[LIST_MAX];
+    int len = http_header_list(request, "upgrade", list, sizeof list);
+    return len > 0 && token_list_contains((struct bytes){list, (size_t)len}, BYTES("websocket"));
+}
+
+static bool is_host_char(char c)
+{
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+        return true;
+    return c && strchr("-._~!$&'()*+,;=:[]%", c) != NULL;
+}
+
+int request_check(const struct http_request *request)
+{
+    struct bytes host;
+    if (http_header(request, "host", &host) != 1 || host.len == 0)
+        return 400;
+    for (size_t i = 0; i < host.len; i++)
+        if (!is_host_char(host.data[i]))
+            return 400;
+    return 0;
+}
+
+/* The key must be the base64 of 16 bytes: 22 characters, the last of them with 4 bits to spare, then "==". */
+static bool key_valid(struct bytes key)
+{
+    if (key.len != KEY_LEN || key.data[22] != '=' || key.data[23] != '=')
+        return false;
+    for (int i = 0; i < 22; i++) {
+        char c = key.data[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && c != '+' && c != '/')
+            return false;
+    }
+    return strchr("AQgw", key.data[21]) != NULL;
+}
+
+static void make_accept(struct bytes key, char out[UPGRADE_ACCEPT_LEN + 1])
+{
+    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455, section 1.3 */
+    unsigned char text[KEY_LEN + sizeof guid - 1], digest[SHA_DIGEST_LENGTH];
+    memcpy(text, key.data, KEY_LEN);
+    memcpy(text + KEY_LEN, guid, sizeof guid - 1);
+    SHA1(text, sizeof text, digest);
+    EVP_EncodeBlock((unsigned char *)out, digest, sizeof digest);
+}
+
+/* A list of distinct tokens (section 4.1, item 10). */
+static bool protocols_valid(struct bytes list)
+{
+    struct token_reader reader = {list.data, list.data + list.len};
+    bool any = false;
+    do {
+        struct bytes token;
+        if (token_skip_empty(&reader))
+            continue;
+        if (!token_read(&reader, &token))
+            return false;
+        any = true;
+    } while (token_accept(&reader, ','));
+    return any && token_at_end(&reader);
+}
+
+/* Returns 0 or a status. */
+static int check_version(const struct http_request *request)
+{
+    struct bytes version;
+    int count = http_header(request, "sec-websocket-version", &version);
+    if (count != 1)
+        return 400;
+    return bytes_equal(version, BYTES("13")) ? 0 : 426;
+}
+
+static int check_lists(const struct http_request *request, bool compression, struct upgrade *upgrade)
+{
+    char list[LIST_MAX];
+    struct bytes ignored;
+    int len = http_header_list(request, "sec-websocket-protocol", list, sizeof list);
+    if (len < 0)
+        return 431;
+    if (http_header(request, "sec-websocket-protocol", &ignored) && !protocols_valid((struct bytes){list, (size_t)len}))
+        return 400;
+    len = http_header_list(request, "sec-websocket-extensions", list, sizeof list);
+    if (len < 0)
+        return 431;
+    if (http_header(request, "sec-websocket-extensions", &ignored)) {
+        enum extensions_result result = extensions_negotiate((struct bytes){list, (size_t)len}, &upgrade->answer);
+        if (result == EXTENSIONS_MALFORMED)
+            return 400;
+        upgrade->deflate = compression && result == EXTENSIONS_DEFLATE;
+    }
+    return 0;
+}
+
+int upgrade_check(const struct http_request *request, bool compression, struct upgrade *upgrade)
+{
+    *upgrade = (struct upgrade){.deflate = false};
+    char list[LIST_MAX];
+    int len = http_header_list(request, "connection", list, sizeof list);
+    if (len <= 0 || !token_list_contains((struct bytes){list, (size_t)len}, BYTES("upgrade")))
+        return 400;
+    int status = check_version(request);
+    if (status)
+        return status;
+    struct bytes key;
+    if (http_header(request, "sec-websocket-key", &key) != 1 || !key_valid(key))
+        return 400;
+    status = check_lists(request, compression, upgrade);
+    if (status)
+        return status;
+    make_accept(key, upgrade->accept);
+    return 101;
+}
+
+int upgrade_reply(const struct upgrade *upgrade, const char *subprotocol, char *out, int size)
+{
+    return snprintf(out, (size_t)size,
+                    "HTTP/1.1 101 Switching Protocols\r\n"
+                    "Upgrade: websocket\r\n"
+                    "Connection: Upgrade\r\n"
+                    "Sec-WebSocket-Accept: %s\r\n"
+                    "%s%s%s%s%s%s\r\n",
+                    upgrade->accept, subprotocol ? "Sec-WebSocket-Protocol: " : "", subprotocol ? subprotocol : "",
+                    subprotocol ? "\r\n" : "", upgrade->deflate ? "Sec-WebSocket-Extensions: " : "",
+                    upgrade->deflate ? extensions_answer(&upgrade->answer) : "", upgrade->deflate ? "\r\n" : "");
+}

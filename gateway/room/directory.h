@@ -1,0 +1,28 @@
+/* directory.h -- a worker's members by their ids.
+ *
+ * Open addressing over pointers, keyed by the lower half of the id (a counter, so its low bits spread by themselves):
+ * 8 to 16 bytes a member, look-up and removal O(1). Owned by: rooms. */
+#ifndef PLENUM_GATEWAY_ROOM_DIRECTORY_H
+#define PLENUM_GATEWAY_ROOM_DIRECTORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct member;
+
+struct directory {
+    struct member **slots; /* capacity a power of two, at most 3/4 full */
+    uint32_t cap, count;
+};
+
+void directory_init(struct directory *directory);
+void directory_close(struct directory *directory);
+
+/* The member's id is set and not in there yet. */
+void directory_add(struct directory *directory, struct member *member);
+void directory_remove(struct directory *directory, struct member *member);
+
+/* NULL when there is none (any more). */
+struct member *directory_find(const struct directory *directory, uint64_t id);
+
+#endif

@@ -1,0 +1,429 @@
+/* redis_bus_test.c -- the bus through a real redis-server: the bus contract, then what happens when the server dies,
+ * hangs, refuses, cuts connections off or does not deliver. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "gateway/bus/redis_bus.h"
+#include "support/bus_world.h"
+#include "support/redis_process.h"
+
+static struct redis_process redis;
+static struct redis_bus_options options;
+
+static void report(void *ctx, struct gateway_report *out)
+{
+    (void)ctx;
+    *out = (struct gateway_report){.pod = "pod-1",
+                                   .address = "127.0.0.1:8000",
+                                   .version = "test",
+                                   .state = "up",
+                                   .connections = 3,
+                                   .started_ms = 1700000000000};
+}
+
+static void set_url(const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    redis_url_free(&options.url);
+    assert_null(redis_url_parse(text, &options.url));
+}
+
+static void contract_bus_open(struct bus_worker *worker)
+{
+    worker->bus = redis_bus_new(&worker->world->env, &options, &worker->counters, &world_bus_events, worker);
+}
+
+#include "bus_contract.h"
+
+static uint64_t counted(const struct bus_worker *worker, enum counter which)
+{
+    return counter_get(&worker->counters, which);
+}
+
+/* A message from the other worker arrives. Publishes until one does, since those during the outage may fail. */
+static void expect_delivery(struct bus_world *world)
+{
+    size_t before = world->workers[0].messages;
+    world_until(world, counted(&world->workers[0], GAUGE_BUS_UP) && counted(&world->workers[1], GAUGE_BUS_UP));
+    world_until(world, world->workers[0].told[0].kind == TOLD_CONFIRMED);
+    world_publish(&world->workers[1], "lobby", "back", 9);
+    world_until(world, world->workers[0].messages > before);
+}
+
+static void wait_until_up(struct bus_world *world)
+{
+    world_until(world, counted(&world->workers[0], GAUGE_BUS_UP) && counted(&world->workers[1], GAUGE_BUS_UP));
+}
+
+/* ---- outages ---- */
+
+static void a_killed_server_is_found_again_and_rooms_are_resubscribed(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_channel *channels[2];
+    both_join(world, "lobby", channels);
+    redis_process_kill(&redis);
+    world_until(world, !channels[0]->confirmed && !channels[1]->confirmed);
+    assert_int_equal(counted(&world->workers[0], GAUGE_BUS_UP), 0);
+    redis_process_run(&redis, NULL);
+    world_until(world, channels[0]->confirmed && channels[1]->confirmed);
+    expect_delivery(world);
+    assert_int_equal(world->workers[0].confirmed, 1); /* not told again */
+    assert_int_equal(counted(&world->workers[0], COUNT_REDIS_LOST_EOF), 2);
+    assert_int_equal(counted(&world->workers[0], COUNT_REDIS_CONNECTS), 4);
+}
+
+static void a_publish_during_an_outage_waits_or_fails_as_unavailable(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_channel *channels[2];
+    both_join(world, "lobby", channels);
+    redis_process_kill(&redis);
+    world_until(world, !channels[0]->confirmed);
+    world_publish(&world->workers[1], "lobby", "too early", 4);
+    assert_false(bus_idle(world->workers[1].bus));
+    world_until(world, world->workers[1].failed == 1);
+    assert_int_equal(world->workers[1].told[world->workers[1].told_count - 1].why, BUS_UNAVAILABLE);
+    assert_int_equal(world->workers[1].told[world->workers[1].told_count - 1].member, 4);
+    assert_true(bus_idle(world->workers[1].bus));
+    assert_int_equal(counted(&world->workers[1], COUNT_BUS_FAILED_UNAVAILABLE), 1);
+
+    world_publish(&world->workers[1], "lobby", "in time", 5);
+    redis_process_run(&redis, NULL);
+    world_until(world, bus_idle(world->workers[1].bus));
+    assert_int_equal(world->workers[1].failed, 1);
+    world_until(world, channels[0]->confirmed);
+    expect_delivery(world);
+}
+
+static void a_hung_server_makes_publishes_uncertain_and_is_left(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_worker *publisher = &world->workers[1];
+    struct bus_channel *channels[2];
+    both_join(world, "lobby", channels);
+    kill(redis.pid, SIGSTOP);
+    uint64_t begin = clock_ms(clock_system());
+    world_publish(publisher, "lobby", "into the void", 4);
+    world_until(world, publisher->failed == 1);
+    assert_true(clock_ms(clock_system()) - begin < 3500);
+    assert_int_equal(publisher->told[publisher->told_count - 1].why, BUS_UNCERTAIN);
+    world_until(world, counted(publisher, COUNT_REDIS_LOST_TIMEOUT) == 2);
+    assert_true(clock_ms(clock_system()) - begin < 4500);
+    world_run_for(world, 2500); /* the next attempt connects, and must not count as up */
+    assert_int_equal(counted(publisher, GAUGE_BUS_UP), 0);
+    kill(redis.pid, SIGCONT);
+    world_until(world, channels[0]->confirmed);
+    expect_delivery(world);
+    assert_int_equal(publisher->failed, 1); /* told once */
+}
+
+static void a_late_answer_after_the_deadline_is_for_nobody(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_worker *publisher = &world->workers[1];
+    struct bus_channel *channels[2];
+    both_join(world, "lobby", channels);
+    world_run_for(world, 1000); /* so that no PING is due before the publish's deadline has passed */
+    kill(redis.pid, SIGSTOP);
+    for (int i = 0; i < 10; i++)
+        world_publish(publisher, "lobby", "late", 4);
+    world_until(world, publisher->failed == 10);
+    kill(redis.pid, SIGCONT);
+    world_until(world, counted(publisher, GAUGE_BUS_UP));
+    world_until(world, channels[0]->confirmed && channels[1]->confirmed);
+    world_publish(publisher, "lobby", "in order", 4);
+    world_until(world, bus_idle(publisher->bus));
+    assert_int_equal(publisher->failed, 10);
+    world_until(world, strcmp(publisher->told[publisher->told_count - 1].payload, "in order") == 0);
+}
+
+static void cut_off_subscribers_come_back(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_channel *channels[2];
+    both_join(world, "lobby", channels);
+    redisContext *client = redis_process_connect(&redis);
+    for (int round = 0; round < 5; round++) {
+        /* Two, as each worker has one; in a later round the last one's may not be back. */
+        assert_true(redis_process_integer(client, "CLIENT KILL TYPE pubsub") >= 0);
+        world_until(world, counted(&world->workers[0], COUNT_REDIS_LOST_EOF) > (uint64_t)round);
+        world_until(world, channels[0]->confirmed && channels[1]->confirmed);
+        expect_delivery(world);
+    }
+    assert_int_equal(world->workers[0].failed, 0);
+    redisFree(client);
+}
+
+static void a_cut_off_commander_fails_what_is_unanswered_and_comes_back(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_channel *channels[2];
+    both_join(world, "lobby", channels);
+    redisContext *client = redis_process_connect(&redis);
+    assert_true(redis_process_integer(client, "CLIENT KILL TYPE normal SKIPME yes") >= 2);
+    world_until(world, counted(&world->workers[1], COUNT_REDIS_LOST_EOF) >= 1);
+    expect_delivery(world);
+    redisFree(client);
+}
+
+static void a_bus_that_does_not_deliver_is_found_deaf(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_worker *worker = &world->workers[0];
+    wait_until_up(world);
+    world_until(world, counted(worker, COUNT_REDIS_PROBES) > 0);
+    world_run_for(world, 2600);
+    assert_int_equal(counted(worker, COUNT_REDIS_LOST_DEAF), 0); /* it is quiet, but delivers */
+
+    redisContext *client = redis_process_connect(&redis);
+    freeReplyObject(redisCommand(client, "ACL SETUSER default -publish")); /* both connections stay healthy */
+    world_until(world, counted(worker, COUNT_REDIS_LOST_DEAF) == 2);
+    freeReplyObject(redisCommand(client, "ACL SETUSER default +publish"));
+    wait_until_up(world);
+    redisFree(client);
+}
+
+/* ---- who the server lets in ---- */
+
+static void log_into(struct bus_world *world, int fds[2])
+{
+    assert_int_equal(pipe(fds), 0);
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    world->log = (struct log){.fd = fds[1], .level = LOG_INFO, .format = LOG_TEXT, .clock = clock_system()};
+}
+
+/* What was logged so far, and how often a phrase stands in it. */
+static int logged(int fd, const char *phrase)
+{
+    static char text[65536];
+    ssize_t len = read(fd, text, sizeof text - 1);
+    text[len > 0 ? len : 0] = '\0';
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, phrase)); at++)
+        count++;
+    assert_null(strstr(text, "wrongsecret"));
+    assert_null(strstr(text, "s3cret"));
+    return count;
+}
+
+static void a_user_with_a_password_gets_in(void **state)
+{
+    (void)state;
+    redisContext *client = redis_process_connect(&redis);
+    freeReplyObject(redisCommand(client, "ACL SETUSER gateway on >s3cret:%%40 ~plenum:* &plenum:* -@all +@connection "
+                                         "+subscribe +unsubscribe +publish +@read +@write +@transaction -@dangerous +time"));
+    set_url("redis://gateway:s3cret%%3A%%2540@127.0.0.1:%d/3", redis.port);
+    struct bus_world world;
+    int fds[2];
+    world_init(&world);
+    log_into(&world, fds);
+    contract_bus_open(world_worker(&world));
+    contract_bus_open(world_worker(&world));
+    struct bus_channel *channels[2];
+    both_join(&world, "lobby", channels);
+    expect_delivery(&world);
+    assert_int_equal(logged(fds[0], "redis connected"), 4);
+    world_close(&world);
+    close(fds[0]);
+    close(fds[1]);
+    freeReplyObject(redisCommand(client, "ACL DELUSER gateway"));
+    redisFree(client);
+    set_url("redis+unix://%s", redis.socket);
+}
+
+static void a_wrong_password_is_said_once_and_never_shown(void **state)
+{
+    (void)state;
+    set_url("redis://nobody:wrongsecret@127.0.0.1:%d", redis.port);
+    struct bus_world world;
+    int fds[2];
+    world_init(&world);
+    log_into(&world, fds);
+    contract_bus_open(world_worker(&world));
+    world_run_for(&world, 2500);
+    assert_int_equal(logged(fds[0], "check user and password"), 2); /* one for each connection, none for a retry */
+    assert_int_equal(counter_get(&world.workers[0].counters, GAUGE_BUS_UP), 0);
+    world_close(&world);
+    close(fds[0]);
+    close(fds[1]);
+    set_url("redis+unix://%s", redis.socket);
+}
+
+static void a_refused_publish_is_told_as_refused(void **state)
+{
+    struct bus_world *world = *state;
+    wait_until_up(world);
+    redisContext *client = redis_process_connect(&redis);
+    struct bus_worker *worker = &world->workers[0];
+    freeReplyObject(redisCommand(client, "ACL SETUSER default -publish"));
+    world_publish(worker, "lobby", "no", 3);
+    world_until(world, worker->failed == 1);
+    assert_int_equal(worker->told[0].why, BUS_REFUSED);
+    assert_int_equal(worker->told[0].member, 3);
+    freeReplyObject(redisCommand(client, "ACL SETUSER default +publish"));
+    world_publish(worker, "lobby", "yes", 3);
+    world_until(world, bus_idle(worker->bus));
+    assert_int_equal(worker->failed, 1);
+    redisFree(client);
+}
+
+static void a_read_only_server_is_left_until_it_is_primary(void **state)
+{
+    struct bus_world *world = *state;
+    wait_until_up(world);
+    redisContext *client = redis_process_connect(&redis);
+    struct bus_worker *worker = &world->workers[0];
+    /* A replica of nothing: the next beat is answered by -READONLY. */
+    freeReplyObject(redisCommand(client, "REPLICAOF 127.0.0.1 1"));
+    world_until(world, counted(worker, COUNT_REDIS_LOST_ERROR) > 0);
+    world_run_for(world, 500);
+    assert_int_equal(counted(worker, GAUGE_BUS_UP), 0);
+    assert_true(counted(worker, COUNT_REDIS_CONNECTS) < 30); /* with backoff */
+    freeReplyObject(redisCommand(client, "REPLICAOF NO ONE"));
+    wait_until_up(world);
+    redisFree(client);
+}
+
+/* ---- the gateway's entry ---- */
+
+static void a_gateway_stands_in_redis_while_it_lives(void **state)
+{
+    (void)state;
+    struct bus_world world;
+    world_init(&world);
+    struct bus_worker *worker = world_worker(&world);
+    contract_bus_open(worker);
+    world_until(&world, counted(worker, GAUGE_BUS_UP));
+    redisContext *client = redis_process_connect(&redis);
+    char command[128];
+    snprintf(command, sizeof command, "HEXISTS plenum:gw:%08x connections", worker->bus->gateway);
+    world_until(&world, redis_process_integer(client, command) == 1);
+    snprintf(command, sizeof command, "PTTL plenum:gw:%08x", worker->bus->gateway);
+    assert_in_range(redis_process_integer(client, command), 1000, 15000);
+    assert_int_equal(redis_process_integer(client, "ZCARD plenum:gws"), 1);
+    redisReply *reply = redisCommand(client, "HGET plenum:gw:%08x pod", worker->bus->gateway);
+    assert_string_equal(reply->str, "pod-1");
+    freeReplyObject(reply);
+
+    snprintf(command, sizeof command, "EXISTS plenum:gw:%08x", worker->bus->gateway);
+    world_close(&world);
+    assert_int_equal(redis_process_integer(client, command), 0);
+    assert_int_equal(redis_process_integer(client, "ZCARD plenum:gws"), 0);
+    redisFree(client);
+}
+
+static void repeatable_fill(void *ctx, void *buffer, size_t len)
+{
+    uint64_t *seed = ctx;
+    unsigned char *out = buffer;
+    for (size_t i = 0; i < len; i++) {
+        *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+        out[i] = (unsigned char)(*seed >> 56);
+    }
+}
+
+static void a_gateway_id_that_is_taken_is_changed(void **state)
+{
+    (void)state;
+    redisContext *client = redis_process_connect(&redis);
+    struct bus_world world;
+    world_init(&world);
+    uint64_t seed = 7;
+    struct random random = {repeatable_fill, &seed};
+    world.env.random = &random;
+    struct bus_worker *worker = world_worker(&world);
+
+    uint64_t same_seed = 7;
+    uint32_t taken = random_u32(&(struct random){repeatable_fill, &same_seed});
+    freeReplyObject(redisCommand(client, "HSET plenum:gw:%08x claim somebody", taken));
+    contract_bus_open(worker);
+    assert_int_equal(worker->bus->gateway, taken);
+    world_subscribe(worker, "lobby", worker);
+    world_until(&world, worker->confirmed == 1);
+    assert_int_not_equal(worker->bus->gateway, taken); /* before anybody is let in */
+    world_close(&world);
+    freeReplyObject(redisCommand(client, "DEL plenum:gw:%08x", taken));
+    redisFree(client);
+}
+
+/* ---- admins, pressure ---- */
+
+static void an_admins_publish_reaches_the_room(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_channel *channels[2];
+    both_join(world, "lobby", channels);
+    redisContext *client = redis_process_connect(&redis);
+    redisReply *reply = redisCommand(client, "PUBLISH plenum:{lobby} %s", "restart in 5 min");
+    assert_int_equal(reply->integer, 2); /* one connection of each worker */
+    freeReplyObject(reply);
+    world_until(world, world->workers[0].messages == 1 && world->workers[1].messages == 1);
+    assert_string_equal(world_message(&world->workers[0], 0)->payload, "restart in 5 min");
+    redisFree(client);
+}
+
+static void what_waits_presses_and_flows_again(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_worker *worker = &world->workers[0];
+    wait_until_up(world);
+    char *payload = xcalloc(1, 100000);
+    for (int i = 0; i < 20; i++)
+        world_publish_bytes(worker, "lobby", (struct bytes){payload, 100000}, 1);
+    assert_int_equal(worker->told[worker->told_count - 1].kind, TOLD_PRESSURE);
+    assert_int_equal(worker->told[worker->told_count - 1].pressure, BUS_PRESSED);
+    world_until(world, bus_idle(worker->bus));
+    assert_int_equal(worker->told[worker->told_count - 1].pressure, BUS_FLOWING);
+    assert_int_equal(worker->failed, 0);
+    free(payload);
+}
+
+static int redis_open(void **state)
+{
+    (void)state;
+    redis_process_init(&redis, NULL);
+    options.prefix = "plenum";
+    options.report = report;
+    set_url("redis+unix://%s", redis.socket);
+    return 0;
+}
+
+static int redis_end(void **state)
+{
+    (void)state;
+    redis_url_free(&options.url);
+    redis_process_close(&redis);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CONTRACT_TESTS,
+        CONTRACT_TEST(a_killed_server_is_found_again_and_rooms_are_resubscribed),
+        CONTRACT_TEST(a_publish_during_an_outage_waits_or_fails_as_unavailable),
+        CONTRACT_TEST(a_hung_server_makes_publishes_uncertain_and_is_left),
+        CONTRACT_TEST(a_late_answer_after_the_deadline_is_for_nobody),
+        CONTRACT_TEST(cut_off_subscribers_come_back),
+        CONTRACT_TEST(a_cut_off_commander_fails_what_is_unanswered_and_comes_back),
+        CONTRACT_TEST(a_bus_that_does_not_deliver_is_found_deaf),
+        cmocka_unit_test(a_user_with_a_password_gets_in),
+        cmocka_unit_test(a_wrong_password_is_said_once_and_never_shown),
+        CONTRACT_TEST(a_refused_publish_is_told_as_refused),
+        CONTRACT_TEST(a_read_only_server_is_left_until_it_is_primary),
+        cmocka_unit_test(a_gateway_stands_in_redis_while_it_lives),
+        cmocka_unit_test(a_gateway_id_that_is_taken_is_changed),
+        CONTRACT_TEST(an_admins_publish_reaches_the_room),
+        CONTRACT_TEST(what_waits_presses_and_flows_again),
+    };
+    return cmocka_run_group_tests(tests, redis_open, redis_end);
+}
