@@ -6,12 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+void xalloc_failed(size_t size)
+{
+    fprintf(stderr, "plenum: out of memory (%zu bytes)\n", size);
+    abort();
+}
+
 static void *checked(void *memory, size_t size)
 {
-    if (!memory && size) {
-        fprintf(stderr, "plenum: out of memory (%zu bytes)\n", size);
-        abort();
-    }
+    if (!memory && size)
+        xalloc_failed(size);
     return memory;
 }
 

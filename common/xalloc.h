@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 
+/* Says that so many bytes were not to be had, and aborts. */
+_Noreturn void xalloc_failed(size_t size);
+
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *old, size_t size);

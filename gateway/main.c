@@ -2,6 +2,7 @@
  *
  * The main thread has a loop of its own for signals and the admin port, and does nothing else; every worker is a
  * thread. SIGTERM drains; SIGINT, or a second SIGTERM, ends at once. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -18,7 +19,8 @@ enum {
     ADMIN_HEAD = 16384,
     ADMIN_PATIENCE_MS = 5000,
     DESCRIPTORS_OF_OUR_OWN = 64, /* Redis, listeners, loops, log: not for clients */
-    DESCRIPTORS_PER_WORKER = 16
+    DESCRIPTORS_PER_WORKER = 16,
+    BIG_ARRAY = 128 * 1024 /* bytes */
 };
 
 extern char **environ;
@@ -237,6 +239,10 @@ static void announce(const struct process *process)
 
 static int serve(struct process *process)
 {
+    if (!upgrade_self_test()) {
+        log_event(&process->log, LOG_ERROR, "libcrypto does not compute SHA-1", log_int("status", 1));
+        return 1;
+    }
     make_loop(process);
     make_setup(process);
     if (make_workers(process) < 0)
@@ -272,6 +278,7 @@ static void clean_up(struct process *process)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    mallopt(M_MMAP_THRESHOLD, BIG_ARRAY); /* fixed: arrays that grow are then moved by the kernel and leave no holes */
     struct process *process = xcalloc(1, sizeof *process);
     switch (config_load(&process->config, argc, argv, environ)) {
     case CONFIG_OK:

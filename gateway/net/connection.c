@@ -73,7 +73,8 @@ static void on_writable(struct stream *stream)
 
 static void on_closed(struct stream *stream)
 {
-    free(of(stream));
+    struct connection *connection = of(stream);
+    slab_free(&connection->server->records, connection);
 }
 
 static const struct stream_events stream_events = {
@@ -86,11 +87,11 @@ void connection_new(struct server *server, int fd, bool over_limit)
 {
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* the flush coalesces by design, not by Nagle */
-    struct connection *connection = xcalloc(1, sizeof *connection);
+    struct connection *connection = slab_alloc(&server->records);
     int status = stream_init(&connection->stream, server->env->loop, fd, &stream_events);
     if (status < 0) {
         log_event(server->env->log, LOG_WARN, "a socket could not be watched", log_text("error", uv_strerror(status)));
-        free(connection);
+        slab_free(&server->records, connection);
         return;
     }
     connection->server = server;

@@ -22,6 +22,7 @@ void server_init(struct server *server, const struct env *env, struct counters *
     server->site_ctx = site_ctx;
     server->start_ms = clock_ms(env->clock);
     server->read_buffer = xmalloc(READ_SIZE);
+    slab_pool_init(&server->records, sizeof(struct connection));
     readers_init(&server->readers, &connection_frame_events, deflater, limits->max_message);
 }
 
@@ -29,6 +30,7 @@ void server_close(struct server *server)
 {
     assert(server->count == 0 && server->ending_count == 0);
     readers_close(&server->readers);
+    slab_pool_close(&server->records);
     free(server->read_buffer);
     free(server->table);
     free(server->endings);

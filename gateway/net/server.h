@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "../../common/env.h"
+#include "../../common/slab.h"
 #include "../delivery/flush.h"
 #include "http.h"
 #include "websocket.h"
@@ -50,6 +51,7 @@ struct server {
     const struct site *site;
     void *site_ctx;
     struct readers readers;
+    struct slab_pool records; /* of connections */
     uint8_t *read_buffer; /* one for all: reads are synchronous to the callback */
     struct connection **table;
     uint32_t count, cap;

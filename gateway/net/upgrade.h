@@ -28,6 +28,10 @@ int upgrade_check(const struct http_request *request, bool compression, struct u
 /* Checks what every request must have: one well-formed Host (RFC 9112, section 3.2). Returns 0 or 400. */
 int request_check(const struct http_request *request) __attribute__((warn_unused_result));
 
+/* Computes the RFC's own example (section 1.3). False: this build or its libcrypto cannot shake hands. Done once at the
+ * start, it also loads what libcrypto would otherwise load for the first client. */
+bool upgrade_self_test(void);
+
 /* Writes the 101 reply's head and returns its length; subprotocol may be NULL. size: 512 is enough. */
 int upgrade_reply(const struct upgrade *upgrade, const char *subprotocol, char *out, int size);
 

@@ -3,8 +3,9 @@
  *   idle --port PORT --pid PID [--connections 9000] [--path /rooms/idle] [--json]
  *
  * Opens so many WebSocket connections into one room, waits until all are upgraded and the process's resident memory
- * has stood still for a second, and divides what it grew by. The kernel's socket buffers are not the process's and not
- * counted. Connections stay silent: a ping of the server is answered, nothing else. */
+ * has stood still for a second, and divides what it grew by. The first connection is opened alone, and what the others
+ * added is told too: the rest is what all share, such as pages of code that the first handshake maps.
+ * The kernel's socket buffers are not the process's and not counted. Connections stay silent but for pongs. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -134,18 +135,19 @@ static void poll_once(struct idle *idle, int timeout_ms)
     }
 }
 
-static void open_all(struct idle *idle)
+/* Opens connections until there are so many. */
+static void open_until(struct idle *idle, int count)
 {
     uint64_t moved_at = now_ns();
 
-    for (int settled = 0; settled < idle->wanted;) {
-        while (idle->started < idle->wanted && idle->started - settled < AT_ONCE)
+    for (int settled = idle->open + idle->gone; settled < count;) {
+        while (idle->started < count && idle->started - settled < AT_ONCE)
             start(idle, idle->started++);
         poll_once(idle, 50);
         if (idle->open + idle->gone != settled)
             moved_at = now_ns();
         else if (now_ns() - moved_at > PATIENCE_S * 1000000000ull)
-            die("stuck with %d of %d connections open", idle->open, idle->wanted);
+            die("stuck with %d of %d connections open", idle->open, count);
         settled = idle->open + idle->gone;
     }
 }
@@ -166,17 +168,31 @@ static struct procstat_memory settle(struct idle *idle)
     return memory;
 }
 
-static void report(const struct idle *idle, struct procstat_memory before, struct procstat_memory after)
-{
-    double each = idle->open ? 1024.0 / idle->open : 0;
-    double rss = (double)(after.rss_kb - before.rss_kb) * each, pss = (double)(after.pss_kb - before.pss_kb) * each;
+/* Memory before any connection, with the first, and with all. */
+struct readings {
+    struct procstat_memory none, first, all;
+};
 
-    fprintf(stderr, "idle: %d connections, %.0f bytes each by RSS, %.0f by PSS (%ld kB before, %ld after)\n",
-            idle->open, rss, pss, before.rss_kb, after.rss_kb);
+static double bytes_each(long kb, int connections)
+{
+    return connections > 0 ? (double)kb * 1024 / connections : 0;
+}
+
+static void report(const struct idle *idle, const struct readings *m)
+{
+    double pss = bytes_each(m->all.pss_kb - m->none.pss_kb, idle->open);
+    double rss = bytes_each(m->all.rss_kb - m->none.rss_kb, idle->open);
+    double beyond_first = bytes_each(m->all.rss_kb - m->first.rss_kb, idle->open - 1);
+
+    fprintf(stderr, "idle: %d connections, %.0f bytes each by PSS, %.0f by RSS; %.0f beyond the first one\n",
+            idle->open, pss, rss, beyond_first);
+    fprintf(stderr, "idle: RSS %ld kB without any, %ld with one, %ld with all\n", m->none.rss_kb, m->first.rss_kb,
+            m->all.rss_kb);
     if (idle->json)
         printf("{\"connections\":%d,\"failed\":%d,\"bytes_per_connection\":%.1f,\"bytes_per_connection_rss\":%.1f,"
-               "\"rss_kb\":[%ld,%ld],\"pss_kb\":[%ld,%ld]}\n",
-               idle->open, idle->gone, pss, rss, before.rss_kb, after.rss_kb, before.pss_kb, after.pss_kb);
+               "\"bytes_beyond_first\":%.1f,\"rss_kb\":[%ld,%ld,%ld],\"pss_kb\":[%ld,%ld,%ld]}\n",
+               idle->open, idle->gone, pss, rss, beyond_first, m->none.rss_kb, m->first.rss_kb, m->all.rss_kb,
+               m->none.pss_kb, m->first.pss_kb, m->all.pss_kb);
 }
 
 static void usage(FILE *to)
@@ -221,13 +237,20 @@ static void parse(struct idle *idle, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct idle idle = {.path = "/rooms/idle", .wanted = 9000, .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
+    struct readings m;
 
     parse(&idle, argc, argv);
     signal(SIGPIPE, SIG_IGN);
     descriptors_raise();
     idle.list = tool_calloc((size_t)idle.wanted, sizeof *idle.list);
-    struct procstat_memory before = settle(&idle);
-    open_all(&idle);
-    report(&idle, before, settle(&idle));
+    m.none = settle(&idle);
+    open_until(&idle, 1);
+    m.first = settle(&idle);
+    open_until(&idle, idle.wanted);
+    m.all = settle(&idle);
+    report(&idle, &m);
+    for (int i = 0; i < idle.wanted; i++)
+        buffer_release(&idle.list[i].in);
+    free(idle.list);
     return idle.gone > 0;
 }

@@ -231,3 +231,28 @@ group('offers that are not the grammar', (cases) => {
         [400],
     );
 });
+
+group(
+    'with compression switched off',
+    (cases) => {
+        for (const offer of ['permessage-deflate', 'permessage-deflate; server_max_window_bits=15', 'foo']) {
+            cases.onSocket(
+                `${offer} is declined`,
+                async (client) => {
+                    assert.deepEqual(answeredParts(client.response), []);
+                    client.send(text(prose(2000)));
+                    await client.expect(heardText(prose(2000)));
+                    client.send(text(deflateMessage('x'), { rsv: RSV1 }));
+                    await client.expectFailure([1002]);
+                },
+                { extensions: offer },
+            );
+        }
+        cases.refuses(
+            'the grammar is checked all the same',
+            upgradeRequest({ path: echoPath(), headers: { 'Sec-WebSocket-Extensions': 'permessage-deflate;' } }),
+            [400],
+        );
+    },
+    { args: ['--compression', 'off'], ownGateway: true },
+);

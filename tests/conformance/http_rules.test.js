@@ -31,7 +31,7 @@ group('malformed requests', (cases) => {
         ['no version', 'GET /rooms/x', [400, 505]],
         ['a target without a slash', 'GET rooms/x HTTP/1.1', [400, 404]],
         ['a space in the target', 'GET /rooms/a b HTTP/1.1'],
-        ['something behind the version', 'GET /rooms/x HTTP/1.1 x'],
+        ['something behind the version', 'GET /rooms/x HTTP/1.1 x', [400, 505]],
         ['a fragment in the target (RFC 6455 3)', 'GET /rooms/x#y HTTP/1.1', [400, 404]],
         ['a fragment behind the query', 'GET /rooms/x?echo=1#y HTTP/1.1', [400, 404]],
         ['a tab in the target', 'GET /rooms/a\tb HTTP/1.1', [400, 404]],

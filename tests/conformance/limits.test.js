@@ -1,8 +1,9 @@
 /**
  * limits.test.js -- the largest message, 262,144 bytes by default: one byte more is 1009 (RFC 6455 7.4.1, 10.4).
  */
-import { BINARY, TEXT, binary, continuation, fragments, frame, opcodeName, ping, text } from './support/frame.js';
+import { BINARY, RSV1, TEXT, binary, continuation, fragments, frame, opcodeName, ping, text } from './support/frame.js';
 import { heardPong } from './support/client.js';
+import { deflateMessage } from './support/deflate.js';
 import { letters, noise } from './support/payloads.js';
 import { chop, echoOf, group } from './support/suite.js';
 
@@ -118,3 +119,40 @@ group('messages that are too big', (cases) => {
         await client.closeCleanly();
     });
 });
+
+const SMALL = 1000;
+
+group(
+    'a limit of 1,000 bytes',
+    (cases) => {
+        for (const opcode of [TEXT, BINARY]) {
+            const kind = opcodeName(opcode);
+            const [fits, not] = [letters(SMALL), letters(SMALL + 1)];
+            cases.answers(`${kind} of the limit`, frame(opcode, fits), [echoOf(opcode, fits)]);
+            cases.answers(
+                `${kind} of the limit, compressed`,
+                frame(opcode, deflateMessage(fits), { rsv: RSV1 }),
+                [echoOf(opcode, fits)],
+                { extensions: 'permessage-deflate' },
+            );
+            cases.fails(`${kind} of a byte more`, frame(opcode, not), [1009]);
+            cases.fails(
+                `${kind} of a byte more, in fragments`,
+                Buffer.concat(fragments(opcode, chop(not, 100))),
+                [1009],
+            );
+            cases.fails(`${kind} of a byte more, announced`, frame(opcode, '', { announce: SMALL + 1 }), [1009]);
+            for (const length of [SMALL + 1, 100_000]) {
+                cases.fails(
+                    `${kind}: compressed zeros that inflate to ${length} bytes`,
+                    frame(opcode, deflateMessage(Buffer.alloc(length)), { rsv: RSV1 }),
+                    [1009],
+                    { extensions: 'permessage-deflate' },
+                );
+            }
+        }
+        const control = ping(letters(125));
+        cases.answers('a ping has a limit of its own', control, [heardPong(letters(125))]);
+    },
+    { args: ['--max-message', `${SMALL}`], ownGateway: true },
+);

@@ -49,11 +49,8 @@ group('frames behind the request', (cases) => {
     closes('an empty close', close(), [null, 1000]);
     closes('a close with a reason, and more behind', Buffer.concat([close(3000, 'bye'), text('late')]), [3000]);
     cases.onSocket(
-        'a text and a close',
-        async (client) => {
-            await client.expect(heardText('first'));
-            await client.expectCloseAnswer([1000]);
-        },
+        'a text and a close: the echo may come before the answer',
+        (client) => client.expectCloseAnswer([1000], { may: [heardText('first')] }),
         { behind: Buffer.concat([text('first'), close(1000)]) },
     );
 
@@ -130,7 +127,7 @@ group('the request and a frame, cut at every place near their border', (cases) =
         wire.end();
         await wire.until('the end', () => wire.ended || undefined);
     });
-    cases.onWire('our FIN behind a request, a text and a close: all is answered', async (wire) => {
+    cases.onWire('our FIN behind a request, a text and a close: the close is answered', async (wire) => {
         wire.send(
             Buffer.concat([
                 Buffer.from(upgradeRequest({ path: echoPath(), headers: { 'Sec-WebSocket-Key': key } })),
@@ -140,8 +137,7 @@ group('the request and a frame, cut at every place near their border', (cases) =
         );
         wire.end();
         const client = await Client.accept(wire, key);
-        await client.expect(heardText('last words'));
-        await client.expectCloseAnswer([1000]);
+        await client.expectCloseAnswer([1000], { may: [heardText('last words')] });
     });
 });
 

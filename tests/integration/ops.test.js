@@ -19,7 +19,7 @@ describe('the admin port', { concurrency: true }, () => {
             assert.equal(head.status, 200, `HEAD ${path}`);
         }
         assert.equal((await gateway.admin('/nothing')).status, 404);
-        const posted = await fetch(`${gateway.adminUrl}/healthz`, { method: 'POST', body: 'x' });
+        const posted = await fetch(`${gateway.adminUrl}/healthz`, { method: 'POST' });
         assert.equal(posted.status, 405);
     });
 

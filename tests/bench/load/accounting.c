@@ -1,6 +1,8 @@
 /* accounting.c -- what was sent against what arrived: see accounting.h. */
 #include "accounting.h"
 
+#include <stdlib.h>
+
 #include "../common/tool.h"
 #include "stamp.h"
 
@@ -11,10 +13,20 @@ void accounting_init(struct accounting *accounting, int rooms, int publishers_pe
     accounting->publishers = tool_calloc((size_t)accounting->publisher_count, sizeof *accounting->publishers);
 }
 
+void accounting_close(struct accounting *accounting)
+{
+    free(accounting->publishers);
+}
+
 void accounting_add_receiver(struct accounting *accounting, struct receiver *receiver, int room, int own, bool listens)
 {
     *receiver = (struct receiver){.room = room, .own = own, .listens = listens};
     receiver->tracks = tool_calloc((size_t)accounting->per_room, sizeof *receiver->tracks);
+}
+
+void accounting_remove_receiver(struct receiver *receiver)
+{
+    free(receiver->tracks);
 }
 
 static bool must_hear(const struct accounting *accounting, const struct receiver *receiver, int publisher)

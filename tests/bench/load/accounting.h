@@ -50,9 +50,12 @@ struct losses {
 };
 
 void accounting_init(struct accounting *accounting, int rooms, int publishers_per_room, bool echo);
+void accounting_close(struct accounting *accounting);
 
 /* Makes the receiver's tracks. own as above. */
 void accounting_add_receiver(struct accounting *accounting, struct receiver *receiver, int room, int own, bool listens);
+
+void accounting_remove_receiver(struct receiver *receiver);
 
 /* From now on each message of the room must reach this receiver: once for each that listens, before the first message.
  */

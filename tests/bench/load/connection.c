@@ -25,6 +25,16 @@ static void watch(struct connection_env *env, struct connection *c, bool write)
     c->want_write = write;
 }
 
+void connection_close(struct connection *c)
+{
+    if (c->phase == CONNECTION_DEAD)
+        return;
+    c->phase = CONNECTION_DEAD;
+    close(c->fd);
+    buffer_release(&c->in);
+    buffer_release(&c->out);
+}
+
 static void lose(struct connection_env *env, struct connection *c, const char *why)
 {
     bool was_ready = c->phase == CONNECTION_READY;
@@ -38,10 +48,7 @@ static void lose(struct connection_env *env, struct connection *c, const char *w
         env->opening--;
     if (++*count <= COMPLAINTS)
         fprintf(stderr, "load: a connection %s: %s\n", was_ready ? "was dropped" : "failed to open", why);
-    c->phase = CONNECTION_DEAD;
-    close(c->fd);
-    buffer_release(&c->in);
-    buffer_release(&c->out);
+    connection_close(c);
 }
 
 static void become_ready(struct connection_env *env, struct connection *c)

@@ -55,6 +55,9 @@ void connection_on_event(struct connection_env *env, struct connection *c, uint3
 /* Stops reading for good. */
 void connection_stall(struct connection_env *env, struct connection *c);
 
+/* Drops it without a word, in whatever phase it is. */
+void connection_close(struct connection *c);
+
 /* Queues a masked frame; connection_flush sends. */
 void connection_queue(struct connection_env *env, struct connection *c, int opcode, const void *payload, size_t n);
 

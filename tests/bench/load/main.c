@@ -40,6 +40,7 @@ static void measure(struct swarm *swarm, struct groups *groups, struct progress 
     groups_cpu_end(groups);
     results->own_cpu = own_cpu_seconds() - own;
     accounting->measuring = false;
+    publisher_close(&publisher);
     results->late_max_ns = pace.late_max_ns;
     results->window_resets = pace.window_resets;
 }
@@ -68,5 +69,8 @@ int main(int argc, char **argv)
     report_json(&swarm, &results);
     if (!options.quiet)
         report_text(&swarm, &results);
-    return swarm.env.failed || !results.connected;
+    bool good = !swarm.env.failed && results.connected;
+    swarm_close(&swarm);
+    accounting_close(&accounting);
+    return good ? 0 : 1;
 }

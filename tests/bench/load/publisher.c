@@ -2,6 +2,7 @@
 #include "publisher.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../common/frame.h"
@@ -18,6 +19,12 @@ void publisher_init(struct publisher *publisher, struct swarm *swarm)
     publisher->payload = tool_calloc(1, size);
     publisher->text = tool_calloc(1, publisher->text_cap);
     memset(publisher->payload, 'x', size);
+}
+
+void publisher_close(struct publisher *publisher)
+{
+    free(publisher->payload);
+    free(publisher->text);
 }
 
 static void queue_post(struct publisher *publisher, struct connection *c, const struct template_values *values)

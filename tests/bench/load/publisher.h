@@ -14,6 +14,7 @@ struct publisher {
 };
 
 void publisher_init(struct publisher *publisher, struct swarm *swarm);
+void publisher_close(struct publisher *publisher);
 
 /* Queues the next message of publisher number `index`. Nothing happens when its connection is dead. */
 void publisher_queue(struct publisher *publisher, int index);

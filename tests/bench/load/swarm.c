@@ -2,7 +2,9 @@
 #include "swarm.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "../common/tool.h"
 
@@ -73,6 +75,18 @@ void swarm_init(struct swarm *swarm, const struct options *options, struct accou
         lay_out_member(swarm, i);
     for (int k = 0; k < swarm->count - swarm->members; k++)
         lay_out_publisher(swarm, k);
+}
+
+void swarm_close(struct swarm *swarm)
+{
+    for (int i = 0; i < swarm->count; i++) {
+        connection_close(&swarm->connections[i]);
+        accounting_remove_receiver(&swarm->connections[i].receiver);
+    }
+    close(swarm->env.epoll_fd);
+    free(swarm->env.read_buffer);
+    free(swarm->connections);
+    free((void *)swarm->publishers);
 }
 
 void swarm_poll(struct swarm *swarm, uint64_t until_ns)

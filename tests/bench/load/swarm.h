@@ -18,6 +18,9 @@ struct swarm {
 /* Lays the connections out; opens none. Dies when they do not fit into the descriptor limit. */
 void swarm_init(struct swarm *swarm, const struct options *options, struct accounting *accounting);
 
+/* Closes what is open and frees the rest. */
+void swarm_close(struct swarm *swarm);
+
 /* Opens all, a few hundred at a time, and returns the seconds that took. Gives up when nothing moves for 20 s. */
 double swarm_open(struct swarm *swarm, struct progress *progress);
 

@@ -47,8 +47,15 @@ const TRAFFIC_NOTE =
 
 function idleRow(result) {
     const target = result.target === undefined ? '-' : String(result.target);
-    return [result.name, String(Math.round(result.value)), target, verdict(result)];
+    const bytes = [result.pss, result.rss, result.bytes_beyond_first].map((number) => String(Math.round(number)));
+    return [result.name, ...bytes, target, verdict(result)];
 }
+
+const IDLE_HEAD = ['workload', 'bytes per connection, PSS', 'RSS', 'beyond the first', 'target', ''];
+
+const IDLE_NOTE =
+    'The growth of the gateway over its connections; the larger of PSS and RSS counts. Beyond the first: what it grew by\n' +
+    'after its first connection was open. Much less means that the first handshake maps code or makes tables for all.';
 
 /** @param {object[]} results of measure() */
 export function tables(results) {
@@ -56,7 +63,7 @@ export function tables(results) {
     const idle = results.filter(({ kind }) => kind === 'idle');
     const parts = [];
     if (traffic.length > 0) parts.push(align([TRAFFIC_HEAD, ...traffic.map(trafficRow)]), TRAFFIC_NOTE);
-    if (idle.length > 0) parts.push(align([['workload', 'bytes per connection', 'target', ''], ...idle.map(idleRow)]));
+    if (idle.length > 0) parts.push(align([IDLE_HEAD, ...idle.map(idleRow)]), IDLE_NOTE);
     return parts.join('\n\n');
 }
 

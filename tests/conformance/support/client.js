@@ -205,14 +205,22 @@ export class Client {
         await this.expectEnd();
     }
 
-    /** Expects the answer to a close frame of ours, then that the server closes TCP first (RFC 6455 7.1.1). */
-    async expectCloseAnswer(codes) {
-        const event = await this.next('the answer to our close');
+    /**
+     * Expects the answer to a close frame of ours, then that the server closes TCP first (RFC 6455 7.1.1).
+     *
+     * @param {(number|null)[]} codes null stands for a close frame without a code
+     * @param {{may?: Heard[]}} [options] may: these can come before it, or not at all
+     */
+    async expectCloseAnswer(codes, { may = [] } = {}) {
+        const due = [...may];
+        let event;
+        do {
+            event = await this.next('the answer to our close');
+        } while (event.kind !== 'close' && due.length && same(event, due.shift()));
         if (event.kind !== 'close') throw this.failure(`expected the answer to our close, heard ${describe(event)}`);
         if (!codes.includes(event.code)) {
-            throw this.failure(
-                `expected close ${codes.join(' or ')} in answer, got ${event.code}: ${event.payload.subarray(2)}`,
-            );
+            const said = `${event.code}: ${event.payload.subarray(2)}`;
+            throw this.failure(`expected close ${codes.join(' or ')} in answer, got ${said}`);
         }
         await this.expectEnd();
     }

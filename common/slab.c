@@ -1,0 +1,88 @@
+/* slab.c -- see slab.h.
+ *
+ * A slab is SLAB_BYTES of memory aligned to as much, so that a record's slab is found by masking its address. */
+#include "slab.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xalloc.h"
+
+enum { SLAB_BYTES = 64 * 1024, ALIGNMENT = 16 };
+
+struct slab {
+    struct slab *next, *before; /* in pool->partly */
+    void *free;                 /* list of free records, each holding the address of the next */
+    uint32_t used, fresh;       /* records in use; records never used yet begin at this one */
+};
+
+enum { HEAD_BYTES = (sizeof(struct slab) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT };
+
+void slab_pool_init(struct slab_pool *pool, size_t size)
+{
+    size_t record = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    assert(record <= SLAB_BYTES - HEAD_BYTES);
+    *pool = (struct slab_pool){.record = record, .per_slab = (uint32_t)((SLAB_BYTES - HEAD_BYTES) / record)};
+}
+
+void slab_pool_close(struct slab_pool *pool)
+{
+    assert(!pool->partly); /* empty slabs are given back at once, so none is left */
+    (void)pool;
+}
+
+static void list(struct slab_pool *pool, struct slab *slab)
+{
+    slab->before = NULL;
+    slab->next = pool->partly;
+    if (slab->next)
+        slab->next->before = slab;
+    pool->partly = slab;
+}
+
+static void unlist(struct slab_pool *pool, struct slab *slab)
+{
+    if (slab->before)
+        slab->before->next = slab->next;
+    else
+        pool->partly = slab->next;
+    if (slab->next)
+        slab->next->before = slab->before;
+}
+
+static struct slab *slab_new(struct slab_pool *pool)
+{
+    struct slab *slab = aligned_alloc(SLAB_BYTES, SLAB_BYTES);
+    if (!slab)
+        xalloc_failed(SLAB_BYTES);
+    *slab = (struct slab){.free = NULL};
+    list(pool, slab);
+    return slab;
+}
+
+void *slab_alloc(struct slab_pool *pool)
+{
+    struct slab *slab = pool->partly ? pool->partly : slab_new(pool);
+    void *record = slab->free;
+    if (record)
+        memcpy(&slab->free, record, sizeof slab->free);
+    else
+        record = (char *)slab + HEAD_BYTES + slab->fresh++ * pool->record;
+    if (++slab->used == pool->per_slab)
+        unlist(pool, slab);
+    return memset(record, 0, pool->record);
+}
+
+void slab_free(struct slab_pool *pool, void *record)
+{
+    struct slab *slab = (struct slab *)((uintptr_t)record & ~(uintptr_t)(SLAB_BYTES - 1));
+    if (slab->used == pool->per_slab)
+        list(pool, slab);
+    memcpy(record, &slab->free, sizeof slab->free);
+    slab->free = record;
+    if (--slab->used)
+        return;
+    unlist(pool, slab);
+    free(slab);
+}
