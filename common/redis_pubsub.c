@@ -12,6 +12,13 @@ static int kind_of(struct bytes word)
     return bytes_equal(word, BYTES("pong")) ? PUBSUB_PONG : PUBSUB_OTHER;
 }
 
+static void on_message_channel(struct redis_pubsub *pubsub, struct bytes channel,
+                               const struct redis_pubsub_events *events, void *ctx)
+{
+    pubsub->kind = PUBSUB_PAYLOAD;
+    events->on_channel(ctx, channel);
+}
+
 /* Elements: [message, channel, payload], [subscribe, channel, count], [unsubscribe, channel, count], [pong, nonce]. */
 static enum redis_pubsub_result on_element(struct redis_pubsub *pubsub, const struct resp_value *value,
                                            const struct redis_pubsub_events *events, void *ctx)
@@ -21,8 +28,8 @@ static enum redis_pubsub_result on_element(struct redis_pubsub *pubsub, const st
     if (value->index == 0)
         pubsub->kind = kind_of(value->text);
     else if (value->index == 1 && pubsub->kind == PUBSUB_MESSAGE)
-        events->on_channel(ctx, value->text);
-    else if (value->index == 2 && pubsub->kind == PUBSUB_MESSAGE)
+        on_message_channel(pubsub, value->text, events, ctx);
+    else if (value->index == 2 && pubsub->kind == PUBSUB_PAYLOAD)
         events->on_payload(ctx, value->text);
     else if (value->index == 1 && pubsub->kind == PUBSUB_SUBSCRIBE)
         events->on_subscribed(ctx, value->text);

@@ -17,7 +17,14 @@ struct redis_pubsub_events {
 };
 
 struct redis_pubsub {
-    enum { PUBSUB_OTHER, PUBSUB_MESSAGE, PUBSUB_SUBSCRIBE, PUBSUB_UNSUBSCRIBE, PUBSUB_PONG } kind;
+    enum {
+        PUBSUB_OTHER,
+        PUBSUB_MESSAGE, /* its channel comes next */
+        PUBSUB_PAYLOAD, /* its channel was told */
+        PUBSUB_SUBSCRIBE,
+        PUBSUB_UNSUBSCRIBE,
+        PUBSUB_PONG
+    } kind; /* of the reply that is being read */
 };
 
 enum redis_pubsub_result {

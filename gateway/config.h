@@ -29,7 +29,7 @@ struct config {
     uint32_t max_header;      /* --max-header 16384         bytes of an HTTP request head */
     bool compression;         /* --compression on           offer permessage-deflate */
 
-    uint32_t outbox_hard;       /* --outbox-hard 8388608      bytes unsent to a client: above it is closed (1013) */
+    uint32_t outbox_hard;       /* --outbox-hard 16777216     bytes unsent to a client: above it is closed (1013) */
     uint32_t outbox_soft;       /* --outbox-soft 1048576      ... above this for longer than */
     double outbox_soft_seconds; /* --outbox-soft-seconds 5 */
     double handshake_timeout;   /* --handshake-timeout 10     s from accept to a complete request */

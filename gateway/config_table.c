@@ -64,7 +64,7 @@ const struct setting settings[SETTINGS] = {
     {ON_OFF("compression", compression, "on", "offer permessage-deflate")},
 
     {.heading = "Slow and silent clients",
-     SIZE("outbox-hard", outbox_hard, "8m", 1, 1024 * MIB, "unsent to a client; more: close 1013 at once")},
+     SIZE("outbox-hard", outbox_hard, "16m", 1, 1024 * MIB, "unsent to a client; more: close 1013 at once")},
     {SIZE("outbox-soft", outbox_soft, "1m", 1, 1024 * MIB, "unsent to a client; more for too long: close 1013")},
     {SECONDS("outbox-soft-seconds", outbox_soft_seconds, "5", 0, 3600, "how long is too long above --outbox-soft")},
     {SECONDS("handshake-timeout", handshake_timeout, "10", 0.1, 3600, "from the accept to a complete request")},

@@ -140,11 +140,9 @@ enum http_result http_feed(struct http_request *request, struct bytes input)
     }
     size_t from = request->len;
     keep(request, input);
-    if (from + (size_t)head > request->max_head) {
-        request->status = 431;
-        return HTTP_REFUSED;
-    }
     llhttp_errno_t error = llhttp_execute(&request->parser, request->buffer + from, (size_t)head);
+    if (!request->status && from + (size_t)head > request->max_head)
+        request->status = 431;
     if (request->status)
         return HTTP_REFUSED;
     if (error == HPE_PAUSED_UPGRADE && request->complete && request->filter == FILTER_END) {

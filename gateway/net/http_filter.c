@@ -1,6 +1,8 @@
 /* http_filter.c -- see http_filter.h. */
 #include "http_filter.h"
 
+#include "tokens.h"
+
 enum http_filter_state http_filter(enum http_filter_state state, uint8_t byte)
 {
     if (byte == 0x7f || (byte < ' ' && byte != '\r' && byte != '\n' && byte != '\t'))
@@ -17,9 +19,11 @@ enum http_filter_state http_filter(enum http_filter_state state, uint8_t byte)
     case FILTER_CR:
         return byte == '\n' ? FILTER_START : FILTER_BAD;
     case FILTER_START:
-        return byte == '\r' ? FILTER_END_CR : byte > ' ' ? FILTER_HEADER : FILTER_BAD;
-    case FILTER_HEADER:
-        return byte == '\r' ? FILTER_CR : byte != '\n' ? FILTER_HEADER : FILTER_BAD;
+        return byte == '\r' ? FILTER_END_CR : token_char((char)byte) ? FILTER_NAME : FILTER_BAD;
+    case FILTER_NAME:
+        return byte == ':' ? FILTER_VALUE : token_char((char)byte) ? FILTER_NAME : FILTER_BAD;
+    case FILTER_VALUE:
+        return byte == '\r' ? FILTER_CR : byte != '\n' ? FILTER_VALUE : FILTER_BAD;
     case FILTER_END_CR:
         return byte == '\n' ? FILTER_END : FILTER_BAD;
     default:

@@ -3,7 +3,7 @@
 
 #include <strings.h>
 
-static bool is_tchar(char c)
+bool token_char(char c)
 {
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
         return true;
@@ -20,7 +20,7 @@ bool token_read(struct token_reader *reader, struct bytes *token)
 {
     skip_space(reader);
     const char *start = reader->at;
-    while (reader->at < reader->end && is_tchar(*reader->at))
+    while (reader->at < reader->end && token_char(*reader->at))
         reader->at++;
     *token = (struct bytes){start, (size_t)(reader->at - start)};
     skip_space(reader);
@@ -34,7 +34,7 @@ static bool read_quoted(struct token_reader *reader, char *text, size_t size)
     for (reader->at++; reader->at < reader->end && *reader->at != '"'; reader->at++) {
         if (*reader->at == '\\' && ++reader->at == reader->end)
             return false;
-        if (!is_tchar(*reader->at))
+        if (!token_char(*reader->at))
             return false;
         if (len < size)
             text[len] = *reader->at;
@@ -101,7 +101,7 @@ bool token_list_contains(struct bytes list, struct bytes token)
 bool token_valid(struct bytes text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (!is_tchar(text.data[i]))
+        if (!token_char(text.data[i]))
             return false;
     return text.len > 0;
 }

@@ -12,6 +12,9 @@ struct token_reader {
     const char *at, *end;
 };
 
+/* True for a tchar (RFC 7230, section 3.2.6). */
+bool token_char(char c);
+
 /* Reads a token (RFC 7230: one or more tchar). */
 bool token_read(struct token_reader *reader, struct bytes *token);
 

@@ -20,7 +20,32 @@ static bool is_host_char(char c)
 {
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
         return true;
-    return c && strchr("-._~!$&'()*+,;=:[]%", c) != NULL;
+    return c && strchr("-._~!$&'()*+,;=%", c) != NULL;
+}
+
+/* uri-host [ ":" port ] (RFC 9110, section 7.2): a name, an address, or an IP literal in brackets. */
+static bool host_valid(struct bytes host)
+{
+    size_t at = 0;
+    bool literal = host.data[0] == '[';
+    if (literal) {
+        const char *end = memchr(host.data, ']', host.len);
+        if (!end || end == host.data + 1)
+            return false;
+        for (const char *c = host.data + 1; c < end; c++)
+            if (*c != ':' && !is_host_char(*c))
+                return false;
+        at = (size_t)(end - host.data) + 1;
+    }
+    while (!literal && at < host.len && is_host_char(host.data[at]))
+        at++;
+    if (at == 0 || at == host.len)
+        return at > 0;
+    if (host.data[at++] != ':')
+        return false;
+    while (at < host.len && host.data[at] >= '0' && host.data[at] <= '9')
+        at++;
+    return at == host.len;
 }
 
 int request_check(const struct http_request *request)
@@ -28,10 +53,7 @@ int request_check(const struct http_request *request)
     struct bytes host;
     if (http_header(request, "host", &host) != 1 || host.len == 0)
         return 400;
-    for (size_t i = 0; i < host.len; i++)
-        if (!is_host_char(host.data[i]))
-            return 400;
-    return 0;
+    return host_valid(host) ? 0 : 400;
 }
 
 /* The key must be the base64 of 16 bytes: 22 characters, the last of them with 4 bits to spare, then "==". */

@@ -162,6 +162,24 @@ group('methods and targets', (cases) => {
         [400, 405, 426],
         { bodiless: true },
     );
+    for (const [name, bytes, statuses] of [
+        ['an unknown path', 'HEAD /nowhere HTTP/1.1\r\nHost: plenum.test\r\n\r\n', [404, 405]],
+        ['a request without Host', 'HEAD / HTTP/1.1\r\n\r\n', [400]],
+        [
+            'a request with a body',
+            'HEAD / HTTP/1.1\r\nHost: plenum.test\r\nContent-Length: 5\r\n\r\nhello',
+            [400, 405, 413],
+        ],
+    ]) {
+        cases.refuses(`HEAD: ${name} is refused without a body (RFC 9110 9.3.2)`, bytes, statuses, { bodiless: true });
+    }
+    cases.onWire('HEAD / has the headers of the page, and no body', async (wire) => {
+        wire.send('HEAD / HTTP/1.1\r\nHost: plenum.test\r\nConnection: close\r\n\r\n');
+        const { status, headers } = await readResponse(wire, { bodiless: true });
+        assert.equal(status, 200);
+        assert.match(headers['content-type'], /^text\/html/);
+        await wire.expectEnd();
+    });
     for (const body of ['hello', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n']) {
         cases.refuses(
             `POST with a body ${JSON.stringify(body.slice(0, 6))}: one answer, and the body is no request`,

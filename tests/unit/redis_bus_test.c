@@ -154,6 +154,43 @@ static void a_late_answer_after_the_deadline_is_for_nobody(void **state)
     world_until(world, last_message_is(publisher, "in order"));
 }
 
+/* More than the kernel takes from us while the server does not read: some is sent, one is cut in two, the rest waits. */
+static void what_was_not_sent_survives_the_loss_of_the_connection(void **state)
+{
+    enum { MESSAGES = 20, SIZE = 100000 };
+    struct bus_world *world = *state;
+    struct bus_worker *publisher = &world->workers[1];
+    struct bus_channel *channels[2];
+    both_join(world, "lobby", channels);
+    kill(redis.pid, SIGSTOP);
+    char *payload = xcalloc(1, SIZE);
+    for (uint64_t i = 1; i <= MESSAGES; i++)
+        world_publish_bytes(publisher, "lobby", (struct bytes){payload, SIZE}, i);
+    free(payload);
+    uv_run(&world->loop, UV_RUN_NOWAIT);
+    redis_process_kill(&redis);
+    redis_process_run(&redis, NULL);
+    world_until(world, bus_idle(publisher->bus));
+    wait_until_up(world);
+
+    /* Each has failed as uncertain or was published to the new server, in order, and none both. */
+    assert_in_range(publisher->failed, 1, MESSAGES - 1);
+    uint64_t next = 1;
+    for (size_t i = 0; i < publisher->told_count; i++) {
+        if (publisher->told[i].kind != TOLD_FAILED)
+            continue;
+        assert_int_equal(publisher->told[i].why, BUS_UNCERTAIN);
+        assert_int_equal(publisher->told[i].member, next++);
+    }
+    redisContext *client = redis_process_connect(&redis);
+    redisReply *reply = redisCommand(client, "INFO commandstats");
+    const char *calls = strstr(reply->str, "cmdstat_publish:calls=");
+    assert_non_null(calls);
+    assert_int_equal(atoi(calls + strlen("cmdstat_publish:calls=")), MESSAGES - publisher->failed);
+    freeReplyObject(reply);
+    redisFree(client);
+}
+
 static void cut_off_subscribers_come_back(void **state)
 {
     struct bus_world *world = *state;
@@ -421,6 +458,7 @@ int main(void)
         CONTRACT_TEST(a_publish_during_an_outage_waits_or_fails_as_unavailable),
         CONTRACT_TEST(a_hung_server_makes_publishes_uncertain_and_is_left),
         CONTRACT_TEST(a_late_answer_after_the_deadline_is_for_nobody),
+        CONTRACT_TEST(what_was_not_sent_survives_the_loss_of_the_connection),
         CONTRACT_TEST(cut_off_subscribers_come_back),
         CONTRACT_TEST(a_cut_off_commander_fails_what_is_unanswered_and_comes_back),
         CONTRACT_TEST(a_bus_that_does_not_deliver_is_found_deaf),
