@@ -139,6 +139,8 @@ static void on_commander_down(void *ctx, enum redis_loss reason)
 static void on_claimed(void *ctx)
 {
     struct redis_bus *bus = ctx;
+    if (bus->closing)
+        return; /* the subscriber's table is gone; the claim expires by itself */
     bus->base.gateway = bus->beat.gateway;
     char name[NAME_BUFFER];
     size_t len = name_gateway_inbox(name, bus->prefix, bus->beat.gateway);

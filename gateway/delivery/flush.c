@@ -81,77 +81,85 @@ static bool enqueue(struct flush *flush, struct outlet *outlet, struct block *bl
     return false;
 }
 
-/* Runs of bytes of one block on their way to one outlet. */
-struct runs {
-    uint32_t from[PIECES], to[PIECES];
-    int count;
+/* A run of bytes of a block on its way to one outlet. */
+struct run {
+    uint32_t from, to;
 };
 
-/* Sends the runs, or queues what is not taken. Returns false when the outlet is in trouble. */
-static bool send_runs(struct flush *flush, struct outlet *outlet, struct block *block, const struct runs *runs)
+/* Writes the runs as far as the kernel takes them. Returns the bytes taken, or -1 when the outlet is in trouble. */
+static ssize_t write_runs(struct flush *flush, struct outlet *outlet, struct block *block, const struct run *runs,
+                          int count)
 {
-    size_t sent = 0;
-    if (!outlet->box) {
-        struct iovec pieces[PIECES];
-        for (int i = 0; i < runs->count; i++)
-            pieces[i] = (struct iovec){block->data + runs->from[i], runs->to[i] - runs->from[i]};
-        ssize_t n = flush->sink->write(outlet, pieces, runs->count);
-        if (n < 0 && n != UV_EAGAIN) {
-            trouble(flush, outlet, OUTLET_BROKEN);
-            return false;
-        }
-        sent = n > 0 ? (size_t)n : 0;
-        counter_add(flush->counters, COUNT_BYTES_OUT, sent);
+    struct iovec pieces[PIECES];
+    for (int i = 0; i < count; i++)
+        pieces[i] = (struct iovec){block->data + runs[i].from, runs[i].to - runs[i].from};
+    ssize_t n = flush->sink->write(outlet, pieces, count);
+    if (n == UV_EAGAIN)
+        return 0;
+    if (n < 0) {
+        trouble(flush, outlet, OUTLET_BROKEN);
+        return -1;
     }
-    for (int i = 0; i < runs->count; i++) {
-        size_t len = runs->to[i] - runs->from[i];
+    counter_add(flush->counters, COUNT_BYTES_OUT, (uint64_t)n);
+    return n;
+}
+
+/* Sends the runs, or queues what is not taken. Returns false when the outlet is in trouble. */
+static bool send_runs(struct flush *flush, struct outlet *outlet, struct block *block, const struct run *runs, int count)
+{
+    ssize_t sent = outlet->box ? 0 : write_runs(flush, outlet, block, runs, count);
+    if (sent < 0)
+        return false;
+    for (int i = 0; i < count; i++) {
+        ssize_t len = runs[i].to - runs[i].from;
         if (sent >= len) {
             sent -= len;
             continue;
         }
-        if (!enqueue(flush, outlet, block, runs->from[i] + (uint32_t)sent, runs->to[i]))
+        if (!enqueue(flush, outlet, block, runs[i].from + (uint32_t)sent, runs[i].to))
             return false;
         sent = 0;
     }
     return true;
 }
 
-/* Gives a batch to one target, without the runs that it is to skip. */
+/* Gives a batch to a target that is to skip runs of it: skip is the first. */
+static void give_around(struct flush *flush, struct target *target, const struct batch *batch, const struct skip *skip)
+{
+    const struct skip *past = batch->skips + batch->skip_count;
+    struct run runs[PIECES];
+    int count = 0;
+    uint32_t at = 0, messages = batch->messages;
+    for (; skip < past && skip->id == target->id; skip++) {
+        messages -= skip->messages;
+        if (skip->from > at)
+            runs[count++] = (struct run){at, skip->from};
+        at = skip->to > at ? skip->to : at;
+        if (count == PIECES) {
+            if (!send_runs(flush, target->outlet, batch->block, runs, count))
+                return;
+            count = 0;
+        }
+    }
+    if (at < batch->block->len)
+        runs[count++] = (struct run){at, batch->block->len};
+    if (count)
+        send_runs(flush, target->outlet, batch->block, runs, count);
+    counter_add(flush->counters, COUNT_DELIVERIES, messages);
+}
+
 static void give(struct flush *flush, struct target *target, const struct batch *batch)
 {
     if (target->outlet->closed)
         return;
-    struct block *block = batch->block;
     const struct skip *skip = batch_skips(batch, target->id);
-    if (!skip) {
-        counter_add(flush->counters, COUNT_DELIVERIES, batch->messages);
-        send_runs(flush, target->outlet, block, &(struct runs){.from = {0}, .to = {block->len}, .count = 1});
+    if (skip) {
+        give_around(flush, target, batch, skip);
         return;
     }
-    struct outlet *outlet = target->outlet;
-    const struct skip *past = batch->skips + batch->skip_count;
-    struct runs runs = {.count = 0};
-    uint32_t at = 0, messages = batch->messages;
-    for (; skip < past && skip->id == target->id; skip++) {
-        messages -= skip->messages;
-        if (skip->from > at) {
-            runs.from[runs.count] = at;
-            runs.to[runs.count++] = skip->from;
-        }
-        at = skip->to > at ? skip->to : at;
-        if (runs.count == PIECES) {
-            if (!send_runs(flush, outlet, block, &runs))
-                return;
-            runs.count = 0;
-        }
-    }
-    counter_add(flush->counters, COUNT_DELIVERIES, messages);
-    if (at < block->len) {
-        runs.from[runs.count] = at;
-        runs.to[runs.count++] = block->len;
-    }
-    if (runs.count)
-        send_runs(flush, outlet, block, &runs);
+    struct run all = {0, batch->block->len};
+    send_runs(flush, target->outlet, batch->block, &all, 1);
+    counter_add(flush->counters, COUNT_DELIVERIES, batch->messages);
 }
 
 /* Goes on with the audience's sealed batch. Returns false when the deadline stopped it. */
@@ -200,8 +208,9 @@ void flush_settle(struct flush *flush, struct target *target)
 
 void flush_send_part(struct flush *flush, struct outlet *outlet, struct block *block, uint32_t from, uint32_t to)
 {
+    struct run run = {from, to};
     if (!outlet->closed)
-        send_runs(flush, outlet, block, &(struct runs){.from = {from}, .to = {to}, .count = 1});
+        send_runs(flush, outlet, block, &run, 1);
 }
 
 void flush_send(struct flush *flush, struct outlet *outlet, struct block *block)

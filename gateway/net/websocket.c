@@ -164,10 +164,10 @@ static uint64_t announced_length(const struct reader *reader)
     return value;
 }
 
-/* The most payload that a message may have on the wire. Deflate may make bytes that do not shrink a little longer. */
+/* The most payload that a message may have on the wire. Deflate with its fixed code makes noise an eighth longer. */
 static size_t wire_limit(const struct readers *readers, bool compressed)
 {
-    return compressed ? readers->max_message + readers->max_message / 256 + 64 : readers->max_message;
+    return compressed ? readers->max_message + readers->max_message / 8 + 64 : readers->max_message;
 }
 
 /* Judges a complete head: its length, before any of the payload is waited for. Returns 0 or a close code. */
@@ -206,6 +206,8 @@ static int read_head(const struct readers *readers, struct reader *reader, bool 
 
 static void append(struct reader *reader, const uint8_t *data, size_t len)
 {
+    if (len == 0)
+        return;
     if (reader->len + len > reader->cap) {
         size_t cap = reader->cap ? 2 * reader->cap : BUFFER_FIRST;
         reader->cap = cap < reader->len + len ? reader->len + len : cap;

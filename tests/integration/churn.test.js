@@ -23,6 +23,21 @@ function dice(seed) {
     };
 }
 
+/** Waits until all who are still there have heard the message with that number. */
+async function untilNobodyIsBehind(members, number) {
+    const behind = () => members.filter((member) => !member.left && !member.closing && member.position < number);
+    await waitUntil(
+        `the crowd to come to message ${number}`,
+        () => {
+            const late = behind();
+            if (late.length === 0) return true;
+            const some = late.slice(0, 5).map((member) => `${member.sentAtOpen}: ${member.first} to ${member.last} ${member.fault ?? ''}`);
+            throw new Error(`${late.length} of ${members.length} are behind, such as ${some.join(', ')}`);
+        },
+        { seconds: 40 },
+    );
+}
+
 /**
  * @param {import('node:test').TestContext} t
  * @param {import('../support/gateway.js').Gateway} gateway
@@ -42,6 +57,7 @@ async function churn(t, gateway) {
     onEnd(t, () => members.forEach((member) => member.socket.terminate()));
     const publisher = await connect(t, url);
     const joining = [];
+    const refused = [];
     const paused = new Set();
     const present = () => members[roll(members.length)];
 
@@ -50,10 +66,16 @@ async function churn(t, gateway) {
             sent++;
             publisher.send(`${sent} ${'churn '.repeat(roll(200))}`);
         }
+        assert.deepEqual(refused, [], 'all joins succeed');
         // All of this happens while the burst is flushed.
         for (let i = 0; i < size / 500; i++) {
             const joiner = make();
-            joining.push(joiner.opened.then(() => members.push(joiner)));
+            joining.push(
+                joiner.opened.then(
+                    () => members.push(joiner),
+                    (error) => refused.push(error.message),
+                ),
+            );
             const leaver = present();
             if (!leaver.left) leaver.leave(roll(2) === 0);
             const sleeper = present();
@@ -70,17 +92,14 @@ async function churn(t, gateway) {
         await elapse(roll(30));
         // At most a few bursts ahead of the crowd, which is one process and has to read all of it.
         const awake = members.filter((member) => !member.left && !paused.has(member));
-        await waitUntil('the crowd to follow', () => awake.every((member) => member.left || member.last >= sent - 3 * perBurst), {
-            seconds: 40,
-        });
+        await untilNobodyIsBehind(awake, sent - 3 * perBurst);
     }
     for (const sleeper of paused) sleeper.readAgain();
     await Promise.all(joining);
+    assert.deepEqual(refused, [], 'all joins succeed');
     sent++;
     publisher.send(`${sent} the end`);
-    await waitUntil('all who stayed to hear the end', () => members.every((one) => one.left || one.closing || one.last === sent), {
-        seconds: 40,
-    });
+    await untilNobodyIsBehind(members, sent);
     const wrong = members.map((member) => member.verdict(sent)).filter((verdict) => verdict !== null);
     assert.deepEqual(wrong, []);
 

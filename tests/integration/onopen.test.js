@@ -49,8 +49,8 @@ async function race(t, gateways) {
         while (speaking) {
             // In small portions, so that between two of them joins come to their onopen.
             for (let room = 0; room < rooms; room++) {
-                for (let i = 0; i < 4; i++) speakers[room].speak();
-                if (room % 10 === 9) await elapse(2);
+                for (let i = 0; i < 8; i++) speakers[room].speak();
+                if (room % 10 === 9) await elapse(1);
             }
         }
     })();

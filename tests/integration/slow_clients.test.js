@@ -138,7 +138,7 @@ describe('clients that do not read', () => {
         const gateway = await startGateway(t);
         const trickle = await rawWebSocket(t, gateway, '/rooms/drip', { readBytes: 1 });
         const [sender, ...others] = await connectMany(t, 11, () => `${gateway.url}/rooms/drip`);
-        const count = scaled(2000, 500);
+        const count = scaled(600, 200);
         const text = (i) => `${i} ${'drop by drop '.repeat(8)}`;
         for (let i = 0; i < count; i++) sender.send(text(i));
         for (const other of others) {

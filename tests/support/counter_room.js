@@ -56,6 +56,11 @@ export class Counter {
         this.last = number;
     }
 
+    /** Up to where it is, or was when it came: the number of the last message that it has heard or did not have to. */
+    get position() {
+        return Math.max(this.last, this.sentAtOpen);
+    }
+
     /** Reads no more until readAgain. */
     stopReading() {
         this.socket.pause();

@@ -298,11 +298,10 @@ static void callbacks_may_subscribe_unsubscribe_and_publish(void **state)
         world_publish(&world->workers[1], "lobby", i == 1 ? "go" : "noise", 1);
     world_until(world, world->workers[1].messages == 6 && world->workers[0].confirmed == 3);
     assert_string_equal(world_message(&world->workers[1], 5)->payload, "from inside");
+    world_publish(&world->workers[1], "lobby", "hello again", 1);
     world_publish(&world->workers[1], "other", "last", 1);
-    world_publish(&world->workers[1], "lobby", "last", 1);
-    world_until(world, world->workers[1].messages == 7);
-    world_until(world, world_heard(&world->workers[0], inner_channel->subscriber) > 0 &&
-                           strcmp(world->workers[0].told[world->workers[0].told_count - 1].payload, "last") == 0);
+    world_until(world, world_last_is(&world->workers[0], "last"));
+    assert_true(world_heard(&world->workers[0], inner_channel->subscriber) > 0);
 }
 
 static void gateways_have_different_ids(void **state)
@@ -354,8 +353,8 @@ static void closing_amid_everything_tells_nothing_more(void **state)
         CONTRACT_TEST(payloads_are_any_bytes), CONTRACT_TEST(a_mebibyte_comes_through),                                \
         CONTRACT_TEST(nothing_is_heard_after_unsubscribing),                                                           \
         CONTRACT_TEST(leaving_before_the_confirmation_tells_nothing),                                                  \
-        CONTRACT_TEST(coming_back_at_once_is_confirmed_again),                                                         \
-        CONTRACT_TEST(a_storm_of_subscriptions_ends_as_wanted), CONTRACT_TEST(two_thousand_rooms_are_confirmed),       \
+        CONTRACT_TEST(coming_back_at_once_is_confirmed_again), CONTRACT_TEST(a_storm_of_subscriptions_ends_as_wanted), \
+        CONTRACT_TEST(two_thousand_rooms_are_confirmed),                                                               \
         CONTRACT_TEST(callbacks_may_subscribe_unsubscribe_and_publish), CONTRACT_TEST(gateways_have_different_ids),    \
         CONTRACT_TEST(what_passes_is_counted), CONTRACT_TEST(closing_amid_everything_tells_nothing_more)
 

@@ -138,7 +138,7 @@ static void defaults_work_without_any_configuration(void **state)
     assert_string_equal(config.redis_prefix, "plenum");
     assert_int_equal(config.workers, 1);
     assert_int_equal(config.max_message, 262144);
-    assert_int_equal(config.outbox_hard, 8388608);
+    assert_int_equal(config.outbox_hard, 16777216);
     assert_true(config.compression && !config.ready_needs_redis);
     assert_true(config.drain == 30 && config.flush_budget_ms == 10);
     assert_int_equal(config.log_level, LOG_INFO);
@@ -249,10 +249,10 @@ static void what_is_unknown_is_refused(void **state)
 static void limits_must_fit_together(void **state)
 {
     (void)state;
-    assert_refused(WORDS("--outbox-soft", "9m"), NONE,
-                   "plenum: --outbox-soft: 9437184 is more than --outbox-hard, which is 8388608\n");
-    assert_refused(WORDS("--max-message", "8m"), NONE,
-                   "plenum: --outbox-hard: 8388608 has no room for one frame of --max-message: 8388608 and 14 bytes of "
+    assert_refused(WORDS("--outbox-soft", "17m"), NONE,
+                   "plenum: --outbox-soft: 17825792 is more than --outbox-hard, which is 16777216\n");
+    assert_refused(WORDS("--max-message", "16m"), NONE,
+                   "plenum: --outbox-hard: 16777216 has no room for one frame of --max-message: 16777216 and 14 bytes of "
                    "head\n");
     struct config config = loaded(WORDS("--max-message=1000", "--outbox-hard=1014", "--outbox-soft=1014"), NONE);
     config_free(&config);

@@ -19,7 +19,8 @@ static void a_header_is_readable_by_people(void **state)
 {
     (void)state;
     char out[ENVELOPE_HEADER_MAX + 1];
-    struct envelope envelope = {.seq = 0, .kind = ENVELOPE_TEXT, .member = 0x0a1b2c3d00000007, .time_ms = 1700000000123};
+    struct envelope envelope = {
+        .seq = 0, .kind = ENVELOPE_TEXT, .member = 0x0a1b2c3d00000007, .time_ms = 1700000000123};
     size_t len = envelope_encode_header(out, &envelope);
     out[len] = '\0';
     assert_string_equal(out, "p1 0 - t - 0a1b2c3d00000007 1700000000123 ");
@@ -84,7 +85,8 @@ static void the_longest_header_fits(void **state)
 static void an_admins_plain_publish_is_text(void **state)
 {
     (void)state;
-    const char *plain[] = {"restart in 5 min", "", "p", "p1", "p1x ", "px 1", "p ", "P1 0 - t - - 0 x", "{\"a\":1}", "gr\xc3\xbc\xc3\x9f"};
+    const char *plain[] = {"restart in 5 min",  "", "p", "p1", "p1x ", "px 1", "p ", "P1 0 - t - - 0 x", "{\"a\":1}",
+                           "gr\xc3\xbc\xc3\x9f"};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         struct envelope out;
         assert_int_equal(envelope_decode(bytes_of(plain[i]), &out), ENVELOPE_OK);

@@ -53,13 +53,6 @@ static void wait_until_up(struct bus_world *world)
     world_until(world, counted(&world->workers[0], GAUGE_BUS_UP) && counted(&world->workers[1], GAUGE_BUS_UP));
 }
 
-/* The newest message that the worker was told is this one. */
-static bool last_message_is(const struct bus_worker *worker, const char *text)
-{
-    const struct told *last = worker->messages ? world_message(worker, worker->messages - 1) : NULL;
-    return last && strcmp(last->payload, text) == 0;
-}
-
 /* Both are in the lobby: what one says now reaches the other. */
 static void expect_delivery(struct bus_world *world)
 {
@@ -68,7 +61,7 @@ static void expect_delivery(struct bus_world *world)
     snprintf(text, sizeof text, "delivery %d", number++);
     wait_until_up(world);
     world_publish(&world->workers[1], "lobby", text, 9);
-    world_until(world, last_message_is(&world->workers[0], text));
+    world_until(world, world_last_is(&world->workers[0], text));
 }
 
 /* ---- outages ---- */
@@ -151,10 +144,11 @@ static void a_late_answer_after_the_deadline_is_for_nobody(void **state)
     world_publish(publisher, "lobby", "in order", 4);
     world_until(world, bus_idle(publisher->bus));
     assert_int_equal(publisher->failed, 10);
-    world_until(world, last_message_is(publisher, "in order"));
+    world_until(world, world_last_is(publisher, "in order"));
 }
 
-/* More than the kernel takes from us while the server does not read: some is sent, one is cut in two, the rest waits. */
+/* More than the kernel takes from us while the server does not read: some is sent, one is cut in two, the rest waits.
+ */
 static void what_was_not_sent_survives_the_loss_of_the_connection(void **state)
 {
     enum { MESSAGES = 20, SIZE = 100000 };
@@ -264,8 +258,9 @@ static void a_user_with_a_password_gets_in(void **state)
 {
     (void)state;
     redisContext *client = redis_process_connect(&redis);
-    freeReplyObject(redisCommand(client, "ACL SETUSER gateway on >s3cret:%%40 ~plenum:* &plenum:* -@all +@connection "
-                                         "+subscribe +unsubscribe +publish +@read +@write +@transaction -@dangerous +time"));
+    freeReplyObject(redisCommand(client,
+                                 "ACL SETUSER gateway on >s3cret:%%40 ~plenum:* &plenum:* -@all +@connection "
+                                 "+subscribe +unsubscribe +publish +@read +@write +@transaction -@dangerous +time"));
     set_url("redis://gateway:s3cret%%3A%%2540@127.0.0.1:%d/3", redis.port);
     struct bus_world world;
     int fds[2];

@@ -280,8 +280,9 @@ static void a_subscribed_connection_is_understood(void **state)
                           "*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n"
                           "-NOPERM no\r\n";
     assert_true(resp_feed(&resp, bytes_of(replies)));
-    assert_string_equal(notes.text, "pong(n) subscribed(a) channel(a) payload(pong) pong(n2) channel(message) payload() "
-                                    "unsubscribed(a) error(NOPERM no) ");
+    assert_string_equal(notes.text,
+                        "pong(n) subscribed(a) channel(a) payload(pong) pong(n2) channel(message) payload() "
+                        "unsubscribed(a) error(NOPERM no) ");
     resp_close(&resp);
 }
 

@@ -13,7 +13,11 @@
  * -1 when the bytes end too early. */
 static int reference_character(const unsigned char *at, size_t left)
 {
-    int length = at[0] < 0x80 ? 1 : (at[0] & 0xe0) == 0xc0 ? 2 : (at[0] & 0xf0) == 0xe0 ? 3 : (at[0] & 0xf8) == 0xf0 ? 4 : 0;
+    int length = at[0] < 0x80             ? 1
+                 : (at[0] & 0xe0) == 0xc0 ? 2
+                 : (at[0] & 0xf0) == 0xe0 ? 3
+                 : (at[0] & 0xf8) == 0xf0 ? 4
+                                          : 0;
     if (length <= 1)
         return length;
     uint32_t value = at[0] & (0x7f >> length);
@@ -103,8 +107,16 @@ static void what_could_become_valid_is_valid_so_far(void **state)
 static void the_boundaries_of_the_rfc_hold(void **state)
 {
     (void)state;
-    const char *good[] = {"",          "\x7f",     "\xc2\x80",         "\xdf\xbf",         "\xe0\xa0\x80",    "\xed\x9f\xbf",
-                          "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+    const char *good[] = {"",
+                          "\x7f",
+                          "\xc2\x80",
+                          "\xdf\xbf",
+                          "\xe0\xa0\x80",
+                          "\xed\x9f\xbf",
+                          "\xee\x80\x80",
+                          "\xef\xbf\xbf",
+                          "\xf0\x90\x80\x80",
+                          "\xf4\x8f\xbf\xbf"};
     const char *bad[] = {"\x80",
                          "\xbf",
                          "\xc0\x80",

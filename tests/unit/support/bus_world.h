@@ -247,6 +247,13 @@ static inline const struct told *world_message(const struct bus_worker *worker, 
     return NULL;
 }
 
+/* The newest message that the worker was told is this one. */
+static inline bool world_last_is(const struct bus_worker *worker, const char *text)
+{
+    const struct told *last = worker->messages ? world_message(worker, worker->messages - 1) : NULL;
+    return last && strcmp(last->payload, text) == 0;
+}
+
 /* How many messages the worker was told for that subscriber. */
 static inline size_t world_heard(const struct bus_worker *worker, const void *subscriber)
 {

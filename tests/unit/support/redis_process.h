@@ -36,7 +36,8 @@ static inline int redis_process_free_port(void)
     return ntohs(address.sin_port);
 }
 
-/* Connects as a plain client, for looking at what the bus did. Retries for some seconds, as a server is slow to start. */
+/* Connects as a plain client, for looking at what the bus did. Retries for some seconds, as a server is slow to start.
+ */
 static inline redisContext *redis_process_connect(const struct redis_process *redis)
 {
     for (int i = 0; i < 500; i++) {
@@ -56,9 +57,9 @@ static inline void redis_process_run(struct redis_process *redis, const char *co
 {
     char port[8];
     snprintf(port, sizeof port, "%d", redis->port);
-    const char *argv[32] = {"redis-server",   "--port",  port,    "--bind",       "127.0.0.1",
-                            "--unixsocket",   redis->socket, "--save", "",        "--appendonly",
-                            "no",             "--dir",   redis->directory, "--loglevel", "warning"};
+    const char *argv[32] = {"redis-server",   "--port",     port,     "--bind",       "127.0.0.1", "--unixsocket",
+                            redis->socket,    "--save",     "",       "--appendonly", "no",        "--dir",
+                            redis->directory, "--loglevel", "warning"};
     int argc = 15;
     for (; extra && *extra; extra++)
         argv[argc++] = *extra;
