@@ -103,7 +103,8 @@ static void lose(struct redis_link *link, enum redis_loss reason, const char *de
     if (link->state == LINK_CONNECTING) {
         attempt_failed(link, detail);
     } else if (link->state == LINK_UP) {
-        complain(link, "redis connection lost", detail);
+        if (!link->end_expected)
+            complain(link, "redis connection lost", detail);
         end_connection(link);
         link->events->on_down(link->ctx, reason);
     }

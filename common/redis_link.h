@@ -76,6 +76,7 @@ struct redis_link {
     bool heard; /* bytes came since the last tick */
     int silent; /* ticks without any while pinged */
 
+    bool end_expected;         /* the owner has said goodbye: the server's closing is no loss */
     unsigned attempts;         /* since it was last well: chooses the wait before the next */
     bool denied;               /* the last attempt failed over a password or a permission */
     uint64_t complained_at_ms; /* when the log was told that it is not up, and over what */
@@ -103,6 +104,12 @@ void redis_link_append(struct redis_link *link, const char *command, size_t len)
 
 /* Writes what was appended, as far as the kernel takes it; the rest follows by itself. */
 void redis_link_flush(struct redis_link *link);
+
+/* The owner has sent QUIT: the connection's end is told by on_down as any other, but not complained about. */
+static inline void redis_link_expect_end(struct redis_link *link)
+{
+    link->end_expected = true;
+}
 
 /* Bytes appended that the kernel has not taken. */
 static inline size_t redis_link_unwritten(const struct redis_link *link)

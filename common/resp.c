@@ -26,7 +26,7 @@ static void *tell(const redisReadTask *task, struct resp_value *value)
     return resp;
 }
 
-static void *on_string(const redisReadTask *task, char *text, size_t len)
+static void *on_string(const redisReadTask *task, char *text, size_t len) /* NOLINT: hiredis' type */
 {
     struct resp_value value = {.type = RESP_STRING, .text = {text, len}};
     if (task->type == REDIS_REPLY_STATUS)

@@ -74,12 +74,12 @@ static size_t skip_characters(struct bytes text, int *why)
 
 bool utf8_valid(struct bytes text)
 {
-    int why;
+    int why = INVALID;
     return skip_characters(text, &why) == text.len;
 }
 
 bool utf8_valid_so_far(struct bytes text)
 {
-    int why;
+    int why = INVALID;
     return skip_characters(text, &why) == text.len || why == TRUNCATED;
 }

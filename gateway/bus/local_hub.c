@@ -169,7 +169,7 @@ void local_hub_join(struct local_hub *hub, struct local_channel *channel, struct
         room = room_new(hub, name);
     if (room->count == room->cap) {
         room->cap = room->cap ? room->cap * 2 : 1;
-        room->channels = xrealloc(room->channels, room->cap * sizeof *room->channels);
+        room->channels = xrealloc(room->channels, room->cap * sizeof(struct local_channel *)); /* NOLINT: pointers */
     }
     channel->room = room;
     channel->place = room->count;

@@ -65,8 +65,8 @@ void local_hub_add(struct local_hub *hub, struct local_post *post, uint32_t gate
 /* Removes it: from here on its handle is not touched, so it may be closed. Its channels have left before. */
 void local_hub_remove(struct local_hub *hub, struct local_post *post);
 
-/* The channel gets the messages of the room that are published from here on; and none from here on. */
-void local_hub_join(struct local_hub *hub, struct local_channel *channel, struct bytes room);
+/* The channel gets the messages of the room of that name that are published from here on; and none from here on. */
+void local_hub_join(struct local_hub *hub, struct local_channel *channel, struct bytes name);
 void local_hub_leave(struct local_hub *hub, struct local_channel *channel);
 
 void local_hub_lock(struct local_hub *hub);
@@ -74,7 +74,7 @@ void local_hub_unlock(struct local_hub *hub);
 
 /* Under the lock: copies a message to the inboxes of all who listen, and wakes those that were asleep, but for self.
  * Returns false, with nothing done, when one of them is full. fullest grows to the longest inbox that was met. */
-bool local_hub_send(struct local_hub *hub, const struct local_post *self, struct bytes room, struct bytes message,
+bool local_hub_send(struct local_hub *hub, const struct local_post *self, struct bytes name, struct bytes message,
                     size_t *fullest) __attribute__((warn_unused_result));
 
 /* Gives the worker its inbox and takes an empty one for it. */

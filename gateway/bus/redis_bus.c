@@ -341,6 +341,7 @@ static void bus_op_close(struct bus *base, void (*on_closed)(void *ctx), void *c
     /* The server closes once it has read QUIT, and with it everything before. */
     redis_beat_leave(&bus->beat);
     redis_commander_call(&bus->commander, 1, (const char *[]){"QUIT"}, NULL, NULL);
+    redis_link_expect_end(&bus->commander.link);
     bus->close_by_ms = clock_ms(bus->env->clock) + FAREWELL_MS;
     uv_timer_start(&bus->timer, on_tick, 0, TICK_MS / 10);
 }

@@ -20,11 +20,12 @@ void redis_channels_init(struct redis_channels *channels, const struct random *r
 
 void redis_channels_close(struct redis_channels *channels)
 {
-    struct redis_channel *channel, *next;
-    HASH_ITER(hh, channels->by_name, channel, next)
-    {
-        HASH_DEL(channels->by_name, channel);
+    struct redis_channel *channel = channels->by_name;
+    HASH_CLEAR(hh, channels->by_name); /* frees the table, and leaves the items and their order */
+    while (channel) {
+        struct redis_channel *next = channel->hh.next;
         free(channel);
+        channel = next;
     }
     channels->changed = NULL;
 }
@@ -77,15 +78,14 @@ void redis_channels_drop(struct redis_channels *channels, struct redis_channel *
 
 void redis_channels_confirmed(struct redis_channels *channels, struct redis_channel *channel)
 {
-    channel->confirmed = true;
-    channel->base.confirmed = channel->wanted && channel->told;
+    channel->confirmed = true; /* base.confirmed follows with the telling */
     channel->operation = CHANNEL_QUIET;
     note_change(channels, channel);
 }
 
 void redis_channels_gone(struct redis_channels *channels, struct redis_channel *channel)
 {
-    channel->confirmed = channel->base.confirmed = false;
+    channel->confirmed = channel->base.confirmed = channel->told = false;
     if (channel->operation == CHANNEL_UNSUBSCRIBING)
         channel->operation = CHANNEL_QUIET;
     note_change(channels, channel);
@@ -96,7 +96,7 @@ void redis_channels_lost(struct redis_channels *channels)
     struct redis_channel *channel, *next;
     HASH_ITER(hh, channels->by_name, channel, next)
     {
-        channel->confirmed = channel->base.confirmed = false;
+        channel->confirmed = channel->base.confirmed = channel->told = false;
         channel->operation = CHANNEL_QUIET;
         note_change(channels, channel);
     }
@@ -111,7 +111,7 @@ static bool sync_one(struct redis_channels *channels, struct redis_channel *chan
         return false; /* its answer notes the change again */
     if (channel->wanted == channel->confirmed) {
         if (!channel->wanted) {
-            HASH_DEL(channels->by_name, channel);
+            HASH_DEL(channels->by_name, channel); /* NOLINT(clang-analyzer-core.NullDereference): it is in the table */
             free(channel);
         } else if (!channel->told) {
             if (!telling)

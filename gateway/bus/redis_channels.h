@@ -22,7 +22,7 @@ struct redis_channel {
     enum { CHANNEL_QUIET, CHANNEL_SUBSCRIBING, CHANNEL_UNSUBSCRIBING } operation; /* in flight */
     bool wanted;
     bool confirmed; /* by the server, on this connection */
-    bool told;      /* the subscriber knows that it was confirmed */
+    bool told;      /* the subscriber knows that it is confirmed; told again after a loss */
     bool changed;   /* stands in the list of changes */
     uint16_t name_len;
     char name[]; /* of the channel on the server, terminated */

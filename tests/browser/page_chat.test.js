@@ -77,7 +77,7 @@ describe('the page', () => {
     });
 
     test('it_says_when_the_connection_is_gone_and_comes_back_by_itself', async (t) => {
-        const first = await startGateway(t, { args: ['--drain', '0'] });
+        const first = await startGateway(t, { args: ['--drain', '1'] });
         const browser = await startBrowser(t);
         const { page } = await openPage(browser);
         await page.goto(`${first.httpUrl}/`);

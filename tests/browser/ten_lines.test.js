@@ -21,7 +21,7 @@ function untilLog(page, condition, argument) {
 describe('the ten-line client', () => {
     test('what_one_page_sends_the_other_hears_whichever_gateway_each_is_on', async (t) => {
         const redis = await startRedis(t);
-        const args = ['--redis', redis.url, '--drain', '0'];
+        const args = ['--redis', redis.url, '--drain', '1'];
         const gateways = await Promise.all([startGateway(t, { args }), startGateway(t, { args })]);
         const html = await readFile(TEN_LINES, 'utf8');
         const browser = await startBrowser(t);

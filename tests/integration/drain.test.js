@@ -94,7 +94,7 @@ describe('SIGTERM', { concurrency: true }, () => {
 
     test('what_was_sent_before_it_is_delivered_before_the_end', async (t) => {
         const redis = await startRedis(t);
-        const gateway = await startGateway(t, { args: ['--redis', redis.url, '--drain', '0'] });
+        const gateway = await startGateway(t, { args: ['--redis', redis.url, '--drain', '1'] });
         const other = await startGateway(t, { args: ['--redis', redis.url] });
         const listener = await connect(t, other.url);
         const sender = await connect(t, `${gateway.url}/?echo=1`);
@@ -124,6 +124,15 @@ describe('SIGTERM', { concurrency: true }, () => {
         assert.deepEqual(ended, { code: 0, signal: null });
         await silent.finished;
         assert.equal(closeCode(silent.collect()), 1012);
+    });
+
+    test('a_drain_time_of_0_sends_everyone_away_at_once_and_in_order', async (t) => {
+        const gateway = await startGateway(t, { args: ['--drain', '0'] });
+        const clients = await connectMany(t, 50, () => gateway.url);
+        const begun = Date.now();
+        assert.deepEqual(await gateway.stop('SIGTERM', 10), { code: 0, signal: null });
+        t.diagnostic(`ended after ${Date.now() - begun} ms`);
+        for (const client of clients) assert.equal((await client.closed).code, 1012);
     });
 
     test('with_nobody_there_it_ends_at_once_with_0', async (t) => {

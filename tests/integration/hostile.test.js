@@ -227,10 +227,15 @@ describe('hostile clients', { concurrency: true }, () => {
             if (cut % 2) connection.socket.resetAndDestroy();
             else connection.socket.destroySoon();
         }
-        await waitUntil('all of them to be gone', async () => {
-            const metrics = await gateway.metrics();
-            return metrics.get('plenum_connections') === 0 && metrics.get('plenum_handshakes') === 0;
-        });
+        // Within less than any of its limits of time (10 s for a handshake): it has seen the ends, not given up.
+        await waitUntil(
+            'all of them to be gone',
+            async () => {
+                const metrics = await gateway.metrics();
+                return metrics.get('plenum_connections') === 0 && metrics.get('plenum_handshakes') === 0;
+            },
+            { seconds: 6 / patience },
+        );
         await assertServes(t, gateway);
     });
 });

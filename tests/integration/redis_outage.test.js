@@ -188,6 +188,18 @@ describe('an outage of Redis', { concurrency: true }, () => {
         assert.equal((await client.next()).data, 'in means in');
     });
 
+    test('a_new_client_of_an_open_room_is_let_in_as_soon_as_its_subscription_is_back', async (t) => {
+        const { redis, gateways } = await startPair(t);
+        const listener = await connect(t, gateways[0].url);
+        for (let round = 0; round < 5; round++) {
+            await redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
+            const joiner = await connect(t, gateways[0].url); // 101, whether it came before or after the reconnect
+            await redis.cli('PUBLISH', 'plenum:{lobby}', `in means in ${round}`);
+            await joiner.waitFor(`in means in ${round}`);
+        }
+        assert.equal(listener.closing, null);
+    });
+
     test('a_killed_subscriber_connection_comes_back', async (t) => {
         const { redis, gateways } = await startPair(t);
         const listeners = await listen(t, gateways);

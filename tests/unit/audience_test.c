@@ -36,8 +36,8 @@ static void crowd_close(struct crowd *crowd)
 
 static bool append(struct crowd *crowd, const char *text, uint64_t except)
 {
-    return audience_append(crowd->audience,
-                           &(struct envelope){.kind = ENVELOPE_TEXT, .payload = {text, strlen(text)}}, except);
+    return audience_append(crowd->audience, &(struct envelope){.kind = ENVELOPE_TEXT, .payload = {text, strlen(text)}},
+                           except);
 }
 
 static void assert_text(const struct batch *batch, const char *text)

@@ -62,7 +62,7 @@ static void the_own_copy_comes_back_once(void **state)
 
 static void all_workers_hear_one_order(void **state)
 {
-    enum { ROUNDS = 200, PER_TURN = 5 };
+    enum { ROUNDS = 200, PER_TURN = 5, ALL = 2 * ROUNDS * PER_TURN };
     struct bus_world *world = *state;
     struct bus_channel *channels[2];
     both_join(world, "lobby", channels);
@@ -74,11 +74,10 @@ static void all_workers_hear_one_order(void **state)
         }
         uv_run(&world->loop, UV_RUN_NOWAIT);
     }
-    size_t all = 2 * ROUNDS * PER_TURN;
-    world_until(world, world->workers[0].messages == all && world->workers[1].messages == all);
+    world_until(world, world->workers[0].messages == ALL && world->workers[1].messages == ALL);
 
     int next[3] = {0};
-    for (size_t i = 0; i < all; i++) {
+    for (size_t i = 0; i < ALL; i++) {
         const struct told *mine = world_message(&world->workers[0], i);
         const struct told *other = world_message(&world->workers[1], i);
         assert_int_equal(mine->member, other->member);
@@ -199,7 +198,7 @@ static void coming_back_at_once_is_confirmed_again(void **state)
 
     bus_unsubscribe(worker->bus, channel); /* while the UNSUBSCRIBE is in flight */
     bus_flush(worker->bus);
-    channel = world_subscribe(worker, "lobby", &third);
+    world_subscribe(worker, "lobby", &third);
     world_until(world, worker->confirmed == 3);
 
     world_publish(&world->workers[1], "lobby", "hello", 1);

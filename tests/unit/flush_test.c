@@ -780,8 +780,8 @@ static void a_forgotten_audience_leaves_the_others_queued(void **state)
         for (uint32_t i = 0; i < COUNT; i++)
             if (forgotten >> i & 1)
                 flush_forget(&world.flush, audiences[i]);
-        flush_forget(&world.flush, audiences[COUNT]);     /* it is not queued */
-        say(&world, audiences[COUNT], "last", 0); /* the end of the queue is where it has to be */
+        flush_forget(&world.flush, audiences[COUNT]); /* it is not queued */
+        say(&world, audiences[COUNT], "last", 0);     /* the end of the queue is where it has to be */
         flush_all(&world);
         for (uint32_t i = 0; i < COUNT; i++)
             assert_got(&guests[i], forgotten >> i & 1 ? "" : "<a>");

@@ -21,14 +21,13 @@ static void contract_bus_open(struct bus_worker *worker)
 
 /* ---- threads ---- */
 
-enum { THREADS = 4, PER_THREAD = 3000 };
+enum { THREADS = 4, PER_THREAD = 3000, ALL_MESSAGES = THREADS * PER_THREAD };
 
 struct thread {
     uv_thread_t id;
-    int index;
     uv_barrier_t *barrier;
     struct bus_world world;
-    int out_of_order;
+    int index;
 };
 
 static void run_worker(void *ctx)
@@ -59,7 +58,7 @@ static void run_worker(void *ctx)
             uv_run(&world->loop, UV_RUN_NOWAIT);
     }
     uint64_t deadline = clock_ms(clock_system()) + WORLD_DEADLINE_MS;
-    while (world_heard(worker, worker) < THREADS * PER_THREAD && clock_ms(clock_system()) < deadline)
+    while (world_heard(worker, worker) < ALL_MESSAGES && clock_ms(clock_system()) < deadline)
         uv_run(&world->loop, UV_RUN_ONCE);
     uv_barrier_wait(thread->barrier);
 }
@@ -80,7 +79,7 @@ static void threads_hear_everything_in_one_order(void **state)
     uv_barrier_destroy(&barrier);
 
     size_t at[THREADS] = {0};
-    for (size_t i = 0; i < THREADS * PER_THREAD; i++) {
+    for (size_t i = 0; i < ALL_MESSAGES; i++) {
         const struct told *first = NULL;
         for (int t = 0; t < THREADS; t++) {
             struct bus_worker *worker = &threads[t].world.workers[0];

@@ -32,6 +32,7 @@ static struct procstat_cpu cpu_now(const struct group *group)
         struct procstat_cpu one = procstat_cpu(group->pids[i]);
         sum.user += one.user;
         sum.sys += one.sys;
+        sum.total += one.total;
     }
     return sum;
 }
@@ -49,6 +50,7 @@ void groups_cpu_end(struct groups *groups)
         struct procstat_cpu now = cpu_now(group);
         group->used.user = now.user - group->begin.user;
         group->used.sys = now.sys - group->begin.sys;
+        group->used.total = now.total - group->begin.total;
     }
 }
 
@@ -73,6 +75,7 @@ struct procstat_cpu groups_cpu_used(const struct groups *groups, bool redis)
         if (groups->list[g].redis == redis) {
             sum.user += groups->list[g].used.user;
             sum.sys += groups->list[g].used.sys;
+            sum.total += groups->list[g].used.total;
         }
     return sum;
 }

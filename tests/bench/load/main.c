@@ -15,7 +15,7 @@ static void connect_all(struct swarm *swarm, struct groups *groups, struct progr
     results->connect_seconds = swarm_open(swarm, progress);
     groups_cpu_end(groups);
     struct procstat_cpu used = groups_cpu_used(groups, false);
-    results->connect_cpu = used.user + used.sys;
+    results->connect_cpu = used.total;
     results->connected = swarm->env.ready;
     for (uint64_t end = now_ns() + (uint64_t)(swarm->env.options->idle * 1e9); now_ns() < end;)
         swarm_poll(swarm, end);

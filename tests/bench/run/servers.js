@@ -48,6 +48,11 @@ export async function startFloor(binary, mode, places) {
     };
 }
 
+/** Settings of the shell must not leak into what is measured. */
+function environment() {
+    return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PLENUM_')));
+}
+
 /** A gateway is ready when it hears Redis. @param {string} address of the admin port */
 async function ready(address) {
     const response = await fetch(`http://${address}/readyz`, { headers: { connection: 'close' } });
@@ -64,7 +69,7 @@ async function ready(address) {
  */
 export async function startGateways(binary, count, redis, extra) {
     const args = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--log-format', 'json', '--redis', redis.url];
-    const gateways = Array.from({ length: count }, () => new Program(binary, [...args, ...extra]));
+    const gateways = Array.from({ length: count }, () => new Program(binary, [...args, ...extra], { env: environment() }));
     const lines = await Promise.all(gateways.map(listening));
     for (const line of lines) await waitUntil('a gateway to be ready', () => ready(line.admin));
     return {

@@ -42,8 +42,9 @@ const TRAFFIC_HEAD = [
 ];
 
 const TRAFFIC_NOTE =
-    'us: CPU of the gateways, of the floor, per delivery; of redis-server per published message. ratio: median of the\n' +
-    'pairs, each over the mean of the floors before and after. Latencies are from send to receipt, medians of the runs.';
+    'us: CPU of the gateways, of the floor, per delivery; of redis-server per published message, what it uses at rest\n' +
+    'included. ratio: median of the pairs, each over the mean of the floors before and after. Latencies are from send to\n' +
+    'receipt, medians of the runs.';
 
 function idleRow(result) {
     const target = result.target === undefined ? '-' : String(result.target);
