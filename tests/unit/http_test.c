@@ -207,7 +207,6 @@ static void what_is_no_http_is_400(void **state)
         "GET a:443 HTTP/1.1\r\nHost: a" END,
         "GET rooms/a HTTP/1.1\r\nHost: a" END,
         "GET  / HTTP/1.1\r\nHost: a" END,
-        "GET / HTTP/1.1 \r\nHost: a" END,
         LINE "Host" END, /* no colon */
         LINE "Host: a\r\n: b" END,
         LINE "Host: a\r\nX\xff: b" END,

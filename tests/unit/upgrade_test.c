@@ -275,25 +275,16 @@ static void a_request_has_one_well_formed_host(void **state)
         const char *headers;
         int status;
     } cases[] = {
-        {"Host: a\r\n", 0},
-        {"host:example.org:8000\r\n", 0},
-        {"Host: [::1]:8000\r\n", 0},
-        {"Host: 127.0.0.1\r\n", 0},
-        {"Host: a_b-c.example\r\n", 0},
-        {"Accept: */*\r\n", 400},
-        {"Host:\r\n", 400},
-        {"Host: \t\r\n", 400},
-        {"Host: a\r\nHost: a\r\n", 400},
-        {"Host: a\r\nHOST: b\r\n", 400},
-        {"Host: a b\r\n", 400},
-        {"Host: a/b\r\n", 400},
-        {"Host: u@a\r\n", 400},
-        {"Host: a?b\r\n", 400},
-        {"Host: a#b\r\n", 400},
-        {"Host: \"a\"\r\n", 400},
-        {"Host: <a>\r\n", 400},
-        {"Host: a\\b\r\n", 400},
-        {"Host: \xc3\xa4\r\n", 400},
+        {"Host: a\r\n", 0},         {"host:example.org:8000\r\n", 0}, {"Host: [::1]:8000\r\n", 0},
+        {"Host: 127.0.0.1\r\n", 0}, {"Host: a_b-c.example\r\n", 0},   {"Host: a:\r\n", 0},
+        {"Host: [::1]\r\n", 0},     {"Host: [::1\r\n", 400},          {"Host: []\r\n", 400},
+        {"Host: [::1]x\r\n", 400},  {"Host: [a/b]\r\n", 400},         {"Host: ::1\r\n", 400},
+        {"Host: :80\r\n", 400},     {"Host: a:80x\r\n", 400},         {"Host: a:80:90\r\n", 400},
+        {"Host: a]\r\n", 400},      {"Accept: */*\r\n", 400},         {"Host:\r\n", 400},
+        {"Host: \t\r\n", 400},      {"Host: a\r\nHost: a\r\n", 400},  {"Host: a\r\nHOST: b\r\n", 400},
+        {"Host: a b\r\n", 400},     {"Host: a/b\r\n", 400},           {"Host: u@a\r\n", 400},
+        {"Host: a?b\r\n", 400},     {"Host: a#b\r\n", 400},           {"Host: \"a\"\r\n", 400},
+        {"Host: <a>\r\n", 400},     {"Host: a\\b\r\n", 400},          {"Host: \xc3\xa4\r\n", 400},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct http_request request;
