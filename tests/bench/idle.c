@@ -3,9 +3,10 @@
  *   idle --port PORT --pid PID [--connections 9000] [--path /rooms/idle] [--json]
  *
  * Opens so many WebSocket connections into one room, waits until all are upgraded and the process's resident memory
- * has stood still for a second, and divides what it grew by. The first connection is opened alone, and what the others
- * added is told too: the rest is what all share, such as pages of code that the first handshake maps.
- * The kernel's socket buffers are not the process's and not counted. Connections stay silent but for pongs. */
+ * has stood still for a second, and divides what it grew by: RSS, since PSS also changes when others on the machine
+ * begin or cease to share a library. The first connection is opened alone, and what the others added is told too: the
+ * rest is what all share, such as pages of code that the first handshake maps. The kernel's socket buffers are not the
+ * process's and not counted. Connections stay silent but for pongs. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -184,14 +185,14 @@ static void report(const struct idle *idle, const struct readings *m)
     double rss = bytes_each(m->all.rss_kb - m->none.rss_kb, idle->open);
     double beyond_first = bytes_each(m->all.rss_kb - m->first.rss_kb, idle->open - 1);
 
-    fprintf(stderr, "idle: %d connections, %.0f bytes each by PSS, %.0f by RSS; %.0f beyond the first one\n",
-            idle->open, pss, rss, beyond_first);
+    fprintf(stderr, "idle: %d connections, %.0f bytes each by RSS, %.0f by PSS; %.0f beyond the first one\n",
+            idle->open, rss, pss, beyond_first);
     fprintf(stderr, "idle: RSS %ld kB without any, %ld with one, %ld with all\n", m->none.rss_kb, m->first.rss_kb,
             m->all.rss_kb);
     if (idle->json)
-        printf("{\"connections\":%d,\"failed\":%d,\"bytes_per_connection\":%.1f,\"bytes_per_connection_rss\":%.1f,"
+        printf("{\"connections\":%d,\"failed\":%d,\"bytes_per_connection\":%.1f,\"bytes_per_connection_pss\":%.1f,"
                "\"bytes_beyond_first\":%.1f,\"rss_kb\":[%ld,%ld,%ld],\"pss_kb\":[%ld,%ld,%ld]}\n",
-               idle->open, idle->gone, pss, rss, beyond_first, m->none.rss_kb, m->first.rss_kb, m->all.rss_kb,
+               idle->open, idle->gone, rss, pss, beyond_first, m->none.rss_kb, m->first.rss_kb, m->all.rss_kb,
                m->none.pss_kb, m->first.pss_kb, m->all.pss_kb);
 }
 

@@ -5,11 +5,11 @@
  *
  *     a byte of options, a byte n, n sizes of pieces, and the client's stream to the end
  *
- * and is sent twice by a new client: whole, then in pieces, a turn of the loop for each. Both must come to the same:
- * the same reply, the same messages for the watchers, the same control frames, the same close code. Whatever comes out
- * is judged by the RFCs, with this file's own eyes: unmasked whole frames of the shortest form, text in UTF-8, nothing
- * above max_message, close codes that may travel, nothing behind a close frame. And when the client has gone, nothing
- * of it is left. */
+ * and is sent twice by a new client: whole, then in pieces, a turn of the loop for each. Both must come to the same
+ * (but for a slow client, which is sent as much as it takes): the same reply, the same messages for the watchers, the
+ * same control frames, the same close code. Whatever comes out is judged by the RFCs, with this file's own eyes:
+ * unmasked whole frames of the shortest form, text in UTF-8, nothing above max_message, close codes that may travel,
+ * nothing behind a close frame. And when the client has gone, nothing of it is left. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,13 +31,17 @@ enum {
     PERIODS = 6,      /* of silence: through ping, close and linger to the end */
     WATCHERS = 2,
     PIECES_MAX = 64,
-    TURNS_MAX = 2000 /* for the loop to come to rest */
+    TURNS_MAX = 2000, /* for the loop to come to rest */
+    HARD_BYTES = 64 << 20,
+    SLOW_BYTES = 200 /* of the outbox of a slow client */
 };
 
 enum options {
     BEGIN_MASK = 3, /* what is sent ahead of the stream, see begin_of */
     SILENCE = 4,    /* time passes before the client hangs up */
-    PAUSES = 8      /* the pieces come while the bus is pressed, now and then */
+    PAUSES = 8,     /* the pieces come while the bus is pressed, now and then */
+    DRAIN = 16,     /* the server closes it with 1012 at the end */
+    SLOW = 32       /* in a room with one who does not read either until all is sent, where hardly anything may wait */
 };
 
 #define require(condition)                                                                                             \
@@ -63,6 +67,7 @@ struct client {
 /* What came of a stream. Kinds of frames stand apart: a pong may overtake a message of the same turn. */
 struct outcome {
     int status;                  /* of the reply; 0: there was none */
+    bool closed;                 /* there was a close frame */
     struct text echo, control;   /* the client's own frames */
     struct text heard[WATCHERS]; /* messages, as each watcher got them */
 };
@@ -86,6 +91,7 @@ static struct world {
     struct server server;
     _Atomic uint32_t total;
     struct client watchers[WATCHERS];
+    struct client idler; /* the other one in the slow room */
     z_stream inflate;
 } world;
 
@@ -173,7 +179,7 @@ static void make_parts(void)
 {
     static const struct member_events member_events = {on_in, on_publish_failed};
     static const struct flush_limits flush_limits = {
-        .hard_bytes = 64 << 20, .soft_bytes = 32 << 20, .soft_ms = PERIOD_MS, .budget_ns = 1};
+        .hard_bytes = HARD_BYTES, .soft_bytes = HARD_BYTES / 2, .soft_ms = PERIOD_MS, .budget_ns = 1};
     struct server_limits limits = {
         .max_connections = 16,
         .total = &world.total,
@@ -202,10 +208,12 @@ static void make_parts(void)
 
 /* ---- clients */
 
-static void client_open(struct client *client)
+static void client_open(struct client *client, bool slow)
 {
-    int fds[2];
+    int fds[2], smallest = 1;
     require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+    if (slow)
+        setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest);
     client->fd = fds[0];
     client->ended = false;
     client->in.len = 0;
@@ -236,7 +244,7 @@ static bool read_all(struct client *client)
     bool any = client_read(client);
     for (int i = 0; i < WATCHERS; i++)
         any |= client_read(&world.watchers[i]);
-    return any;
+    return any | client_read(&world.idler);
 }
 
 /* Runs the loop until nothing moves any more. */
@@ -262,7 +270,7 @@ static struct bytes begin_of(int options)
 {
     static const char *const begins[] = {"", HANDSHAKE("/", ""), HANDSHAKE("/", DEFLATE),
                                          HANDSHAKE("/?echo=1", DEFLATE)};
-    return bytes_of(begins[options & BEGIN_MASK]);
+    return bytes_of(options & SLOW ? HANDSHAKE("/rooms/slow?echo=1", DEFLATE) : begins[options & BEGIN_MASK]);
 }
 
 static void make_watchers(void)
@@ -270,9 +278,10 @@ static void make_watchers(void)
     struct client nobody = {.ended = true};
     for (int i = 0; i < WATCHERS; i++)
         world.watchers[i].ended = true;
+    world.idler.ended = true;
     for (int i = 0; i < WATCHERS; i++) {
         struct bytes request = begin_of(1 + i);
-        client_open(&world.watchers[i]);
+        client_open(&world.watchers[i], false);
         client_send(&world.watchers[i], request.data, request.len);
         settle(&nobody);
         require(world.watchers[i].in.len > 12 && memcmp(world.watchers[i].in.data, "HTTP/1.1 101", 12) == 0);
@@ -366,8 +375,8 @@ static void judge_close(const struct frame *frame)
     require(is_utf8(frame->payload + 2, frame->len - 2));
 }
 
-/* Reads the server's frames to the end and notes them by their kind. */
-static void judge_frames(const struct text *in, size_t at, bool deflated, struct text *messages, struct text *control)
+/* Reads the server's frames to the end and notes them by their kind. Returns whether a close frame was the last. */
+static bool judge_frames(const struct text *in, size_t at, bool deflated, struct text *messages, struct text *control)
 {
     bool closed = false;
     while (at < in->len) {
@@ -387,6 +396,7 @@ static void judge_frames(const struct text *in, size_t at, bool deflated, struct
         closed = frame.opcode == 8;
         note(is_control ? control : messages, &frame);
     }
+    return closed;
 }
 
 static void judge_answer(const struct client *client, const char *body, int status)
@@ -405,6 +415,7 @@ static void judge_answer(const struct client *client, const char *body, int stat
 static void judge_client(struct client *client, struct outcome *out)
 {
     out->status = 0;
+    out->closed = false;
     if (client->in.len == 0)
         return;
     add(&client->in, "", 1); /* a terminator, for strstr */
@@ -419,7 +430,8 @@ static void judge_client(struct client *client, struct outcome *out)
         return;
     }
     const char *deflate = strstr(text, "permessage-deflate");
-    judge_frames(&client->in, (size_t)(end + 4 - text), deflate && deflate < end, &out->echo, &out->control);
+    bool deflated = deflate && deflate < end;
+    out->closed = judge_frames(&client->in, (size_t)(end + 4 - text), deflated, &out->echo, &out->control);
 }
 
 /* Nothing of the client may be left. */
@@ -476,21 +488,50 @@ static void be_silent(struct client *client)
     require(client->ended);
 }
 
+/* One who has no compression, so that a frame for it can be larger than what its socket takes. */
+static void idler_open(void)
+{
+    struct bytes request = BYTES(HANDSHAKE("/rooms/slow", ""));
+    client_open(&world.idler, true);
+    client_send(&world.idler, request.data, request.len);
+    uv_run(&world.loop, UV_RUN_NOWAIT);
+}
+
+static void idler_close(void)
+{
+    static struct outcome ignored;
+    ignored.echo.len = ignored.control.len = 0;
+    judge_client(&world.idler, &ignored);
+    require(ignored.status == 101);
+    close(world.idler.fd);
+    world.idler.ended = true;
+}
+
 static void live(const struct plan *plan, bool in_pieces, struct outcome *out)
 {
     static struct client client;
+    bool slow = plan->options & SLOW;
+    world.flush.limits.hard_bytes = slow ? SLOW_BYTES : HARD_BYTES;
     out->echo.len = out->control.len = 0;
-    client_open(&client);
+    if (slow)
+        idler_open();
+    client_open(&client, slow);
     if (in_pieces)
         send_pieces(&client, plan);
     else
         client_send(&client, plan->stream->data, plan->stream->len);
     settle(&client);
+    if (plan->options & DRAIN && world.server.count > WATCHERS) {
+        connection_close(world.server.table[WATCHERS], 1012, "come back");
+        settle(&client);
+    }
     if (plan->options & SILENCE)
         be_silent(&client);
     judge_client(&client, out);
     close(client.fd);
     client.ended = true;
+    if (slow)
+        idler_close();
     settle(&client);
     rooms_sweep(&world.rooms);
     judge_world();
@@ -514,6 +555,15 @@ static bool same_status(int a, int b)
     return a == b || (a && b && strstr(refusals, one) && strstr(refusals, other));
 }
 
+/* An echo comes by the bus: who closes at once may have gone before it. */
+static bool same_echo(const struct outcome *a, const struct outcome *b)
+{
+    size_t shorter = a->echo.len < b->echo.len ? a->echo.len : b->echo.len;
+    if (!a->closed)
+        return same(&a->echo, &b->echo);
+    return shorter == 0 || memcmp(a->echo.data, b->echo.data, shorter) == 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct text stream;
@@ -529,10 +579,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     stream.len = 0;
     add(&stream, begin.data, begin.len);
     add(&stream, data + 2 + data[1], size - 2 - data[1]);
-    live(&plan, false, &whole);
     live(&plan, true, &pieces);
+    if (plan.options & SLOW)
+        return 0;
+    live(&plan, false, &whole);
     require(same_status(whole.status, pieces.status));
-    require(same(&whole.echo, &pieces.echo));
+    require(whole.closed == pieces.closed && same_echo(&whole, &pieces));
     require(same(&whole.control, &pieces.control));
     require(same(&whole.heard[0], &pieces.heard[0]));
     return 0;

@@ -117,8 +117,9 @@ describe('redis-cli for admins', { concurrency: true }, () => {
         assert.equal(text[2], binary[2], 'one member, one id');
         assert.ok(Math.abs(Number(text[3]) - before) < 30_000, 'a time in ms');
 
-        const ids = await redis.cliLines('ZRANGE', 'plenum:gws', 0, -1);
-        assert.ok(ids.includes(text[2].slice(0, 8)), "the member's id begins with its gateway's");
+        await waitUntil("the member's gateway, with which its id begins, to be listed", async () => {
+            return (await redis.cliLines('ZRANGE', 'plenum:gws', 0, -1)).includes(text[2].slice(0, 8));
+        });
     });
 
     test('gateways_show_who_lives_and_how_loaded', async (t) => {

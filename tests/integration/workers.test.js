@@ -54,8 +54,10 @@ describe('four workers', () => {
         const clients = await connectMany(t, scaled(100, 40), () => `${gateway.url}/rooms/all`);
         assert.equal(Number((await redis.cliLines('PUBSUB', 'NUMSUB', 'plenum:{all}'))[1]), WORKERS);
         await allHearAll(clients);
-        const ids = await redis.cliLines('ZRANGE', 'plenum:gws', 0, -1);
-        assert.equal(ids.length, WORKERS, 'a worker is a node');
+        const ids = await waitUntil('four names: a worker is a node', async () => {
+            const names = await redis.cliLines('ZRANGE', 'plenum:gws', 0, -1);
+            return names.length === WORKERS && names;
+        });
         const counts = await waitUntil('the beats to tell of all clients', async () => {
             const reports = await Promise.all(ids.map((id) => redis.cliFields('HGETALL', `plenum:gw:${id}`)));
             const all = reports.map((report) => Number(report.connections));

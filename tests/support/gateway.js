@@ -141,7 +141,7 @@ export class Gateway {
      * @returns {Promise<{code: number | null, signal: string | null}>}
      */
     async stop(signal = 'SIGINT', seconds = 15) {
-        this.signal(signal);
+        this.#toldToEnd = true;
         return this.program.end(signal, seconds);
     }
 

@@ -12,16 +12,16 @@
 
 enum { TARGETS = 8 };
 
-static struct counters counters;
-
 struct crowd {
+    struct counters counters;
     struct audience *audience;
     struct target targets[TARGETS];
 };
 
 static void crowd_init(struct crowd *crowd)
 {
-    *crowd = (struct crowd){.audience = audience_new(&angle_encoding, &counters)};
+    memset(crowd, 0, sizeof *crowd);
+    crowd->audience = audience_new(&angle_encoding, &crowd->counters);
     for (uint32_t i = 0; i < TARGETS; i++)
         crowd->targets[i].id = i + 1;
 }
@@ -31,7 +31,7 @@ static void crowd_close(struct crowd *crowd)
     while (crowd->audience->count)
         audience_remove(crowd->audience->targets[0]);
     audience_free(crowd->audience);
-    assert_int_equal(counter_get(&counters, GAUGE_BLOCK_BYTES), 0);
+    assert_int_equal(counter_get(&crowd->counters, GAUGE_BLOCK_BYTES), 0);
 }
 
 static bool append(struct crowd *crowd, const char *text, uint64_t except)

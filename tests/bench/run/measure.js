@@ -124,10 +124,8 @@ async function measureIdle(bench, workload) {
         const args = ['--port', servers.ports[0], '--pid', String(servers.pid), '--json'];
         args.push('--connections', String(workload.connections));
         const result = await tool(bench, bench.binaries.idle, args, OVERHEAD_SECONDS);
-        const { bytes_per_connection: pss, bytes_per_connection_rss: rss, bytes_beyond_first, failed } = result;
-        // The larger of the two: PSS is less while somebody else on the machine shares a library with the gateway.
-        const value = Math.max(pss, rss);
-        return { ...about(workload), value, pss, rss, bytes_beyond_first, failed, lost: 0, runs: { gateway: [result] } };
+        const { bytes_per_connection: value, bytes_per_connection_pss: pss, bytes_beyond_first, failed } = result;
+        return { ...about(workload), value, pss, bytes_beyond_first, failed, lost: 0, runs: { gateway: [result] } };
     } finally {
         await servers.stop();
     }

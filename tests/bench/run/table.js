@@ -48,15 +48,15 @@ const TRAFFIC_NOTE =
 
 function idleRow(result) {
     const target = result.target === undefined ? '-' : String(result.target);
-    const bytes = [result.pss, result.rss, result.bytes_beyond_first].map((number) => String(Math.round(number)));
+    const bytes = [result.value, result.pss, result.bytes_beyond_first].map((number) => String(Math.round(number)));
     return [result.name, ...bytes, target, verdict(result)];
 }
 
-const IDLE_HEAD = ['workload', 'bytes per connection, PSS', 'RSS', 'beyond the first', 'target', ''];
+const IDLE_HEAD = ['workload', 'bytes per connection', 'by PSS', 'beyond the first', 'target', ''];
 
 const IDLE_NOTE =
-    'The growth of the gateway over its connections; the larger of PSS and RSS counts. Beyond the first: what it grew by\n' +
-    'after its first connection was open. Much less means that the first handshake maps code or makes tables for all.';
+    "The growth of the gateway's RSS over its connections; PSS moves with who else shares its libraries. Beyond the\n" +
+    'first: what it grew by after its first connection was open; much less means that the first handshake maps code.';
 
 /** @param {object[]} results of measure() */
 export function tables(results) {
