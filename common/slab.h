@@ -1,7 +1,7 @@
 /* slab.h -- records of one size, many to a piece of memory.
  *
- * For what there are tens of thousands of: no header per record, and no holes where short-lived memory lay between them.
- * A slab that is empty goes back to the system. Owned by: who made it; one thread. */
+ * For what there are tens of thousands of: no header per record, and no holes where short-lived memory lay between
+ * them. A slab that is empty goes back to the system. Owned by: who made it; one thread. */
 #ifndef PLENUM_COMMON_SLAB_H
 #define PLENUM_COMMON_SLAB_H
 

@@ -7,6 +7,8 @@
 
 #include "stream_connect.h"
 
+static void watch(struct stream *stream);
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct stream *stream = (struct stream *)poll; /* poll is its first field */
@@ -16,6 +18,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
             stream->events->on_readable(stream);
         else
             stream->events->on_writable(stream);
+        if (!(stream->flags & STREAM_CLOSING)) /* there was still something to read before the error */
+            watch(stream);
         return;
     }
     if (events & UV_WRITABLE && stream->flags & STREAM_WRITING)

@@ -85,7 +85,7 @@ static int open_admin(struct process *process)
     flush_init(&process->admin_flush, &connection_sink, process->env.clock, &process->admin_counters, &flush_limits);
     server_init(&process->admin_server, &process->env, &process->admin_counters, &process->admin_flush, &limits, NULL,
                 &admin_site, &process->admin);
-    return listener_open(&process->admin_listener, &process->admin_server, &process->config.admin);
+    return listener_open(&process->admin_listener, &process->admin_server, &process->config.admin, false);
 }
 
 /* ---- signals, and the end */
@@ -196,10 +196,21 @@ static void make_setup(struct process *process)
         process->setup.hub = local_hub_new();
 }
 
+static void log_no_port(const struct process *process, const struct config_address *address, int status)
+{
+    log_event(&process->log, LOG_ERROR, "cannot listen", log_text("host", address->host),
+              log_int("port", address->port), log_text("error", uv_strerror(status)));
+}
+
 /* Makes all workers before any of them runs: the port is one for all, and a port that is taken stops the start. */
 static int make_workers(struct process *process)
 {
     int count = process->config.workers;
+    int status = count > 1 ? listener_probe(&process->config.listen) : 0;
+    if (status < 0) {
+        log_no_port(process, &process->config.listen, status);
+        return -1;
+    }
     process->workers = xcalloc((size_t)count, sizeof *process->workers);
     process->counters = xcalloc((size_t)count, sizeof *process->counters);
     for (int i = 0; i < count; i++) {
@@ -249,8 +260,7 @@ static int serve(struct process *process)
         return 1;
     int status = open_admin(process);
     if (status < 0) {
-        log_event(&process->log, LOG_ERROR, "cannot listen", log_text("host", process->config.admin.host),
-                  log_int("port", process->config.admin.port), log_text("error", uv_strerror(status)));
+        log_no_port(process, &process->config.admin, status);
         return 1;
     }
     if (start_workers(process) < 0)
@@ -284,8 +294,10 @@ int main(int argc, char **argv)
     case CONFIG_OK:
         break;
     case CONFIG_EXIT_OK:
+        free(process);
         return 0;
     case CONFIG_EXIT_BAD:
+        free(process);
         return 2;
     }
     process->log = (struct log){2, process->config.log_level, process->config.log_format, clock_system()};

@@ -13,6 +13,7 @@
 
 enum {
     DRAIN_STEP_MS = 50,
+    DRAIN_LEAST_MS = 1000,    /* for the closing handshakes, even when nothing is to be spread */
     DRAIN_SPREAD_PERCENT = 75 /* of the drain time for the closes; the rest for those who are slow to go */
 };
 
@@ -154,6 +155,8 @@ static void end(struct worker *worker)
     if (worker->ending)
         return;
     worker->ending = true;
+    uv_timer_stop(&worker->sweep); /* what it looks after ends now: the bus's channels are dead from its close on */
+    uv_timer_stop(&worker->drain);
     listener_close(&worker->listener);
     server_abort(&worker->server);
     bus_close(worker->bus, on_bus_closed, worker);
@@ -185,7 +188,7 @@ static void begin_drain(struct worker *worker)
     worker->draining = true;
     counter_set(&worker->counters, GAUGE_DRAINING, 1);
     uint64_t now = clock_ms(worker->env.clock), whole = (uint64_t)(worker->setup->config->drain * 1000);
-    worker->drain_end_ms = now + whole;
+    worker->drain_end_ms = now + (whole > DRAIN_LEAST_MS ? whole : DRAIN_LEAST_MS);
     worker->drain_spread_end_ms = now + whole * DRAIN_SPREAD_PERCENT / 100;
     listener_close(&worker->listener);
     uv_timer_start(&worker->drain, on_drain_step, 0, DRAIN_STEP_MS);
@@ -295,7 +298,7 @@ struct worker *worker_new(const struct worker_setup *setup, struct config_addres
     uv_loop_init(&worker->loop);
     worker->env = (struct env){&worker->loop, clock_system(), random_system(), setup->log};
     make_parts(worker);
-    int status = listener_open(&worker->listener, &worker->server, address);
+    int status = listener_open(&worker->listener, &worker->server, address, setup->config->workers > 1);
     if (status < 0) {
         log_event(setup->log, LOG_ERROR, "cannot listen", log_text("host", address->host),
                   log_int("port", address->port), log_text("error", uv_strerror(status)));

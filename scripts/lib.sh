@@ -37,35 +37,47 @@ cmake_options() {
     esac
 }
 
-# configure_and_build BUILD [TARGET...]: quiet, unlike `build`, of what goes well.
-configure_and_build() {
+# configure BUILD: enough for compile_commands.json.
+configure() {
     local dir=$ROOT/$1 options=()
     read -ra options <<<"$(cmake_options "$1")"
     if [[ ! -f $dir/CMakeCache.txt ]] && has ninja; then
         options+=(-G Ninja)
     fi
-    cmake -S "$ROOT" -B "$dir" "${options[@]}" || return 1
+    cmake -S "$ROOT" -B "$dir" "${options[@]}"
+}
+
+# compile BUILD [TARGET...]
+compile() {
+    local dir=$ROOT/$1
     shift
     cmake --build "$dir" --parallel "$(($(nproc) + 1))" ${1:+--target "$@"}
 }
 
-# build BUILD [TARGET...]: one line when it went well, the whole output when not. A lock keeps two scripts that want
-# the same build (a test run and a cluster, say) from writing into each other's files.
-build() {
-    local dir=$ROOT/$1 started=$SECONDS log
+# quietly BUILD COMMAND...: what it prints is shown when it fails. A lock keeps two scripts that want the same build (a
+# test run and a cluster, say) from writing into each other's files.
+quietly() {
+    local dir=$ROOT/$1 log=$ROOT/$1/scripts-build.log
+    shift
     mkdir -p "$dir"
-    log=$dir/scripts-build.log
     (
         flock 9
-        configure_and_build "$@" >"$log" 2>&1 9>&- || {
+        "$@" >"$log" 2>&1 9>&- || {
             cat "$log" >&2
             exit 1
         }
-    ) 9>"$dir/.lock" || {
+    ) 9>"$dir/.lock"
+}
+
+# build BUILD [TARGET...]: says one line when it went well, everything when not.
+build() {
+    local started=$SECONDS
+    if quietly "$1" configure "$1" && quietly "$1" compile "$@"; then
+        say "built $1 ($((SECONDS - started)) s)"
+    else
         say "$1 could not be built"
         return 1
-    }
-    say "built $1 ($((SECONDS - started)) s)"
+    fi
 }
 
 # http_get HOST PORT PATH: prints the answer as it comes, head and body; fails when nobody answers. Bash alone, so that a

@@ -33,16 +33,22 @@ static uint32_t random_gateway(const struct redis_beat *beat)
     return gateway;
 }
 
-static void on_claim(void *ctx, const struct resp_value *value)
+static void on_claim_answer(void *ctx, const struct resp_value *value)
 {
     struct redis_beat *beat = ctx;
-    if (value->type == RESP_ERROR && value->depth == 0) {
-        log_event(beat->env->log, LOG_ERROR, "redis refuses the gateway's entry", log_bytes("error", value->text));
-        redis_link_drop(&beat->commander->link, REDIS_LOST_ERROR, "NOPERM for the gateway's entry");
+    if (value->type != RESP_ERROR)
+        return;
+    log_event(beat->env->log, LOG_ERROR, "redis refuses the gateway's entry", log_bytes("error", value->text));
+    redis_link_drop(&beat->commander->link, REDIS_LOST_ERROR, "NOPERM for the gateway's entry");
+}
+
+static void on_claimant(void *ctx, const struct resp_value *value)
+{
+    struct redis_beat *beat = ctx;
+    if (value->type == RESP_ERROR) {
+        on_claim_answer(ctx, value);
         return;
     }
-    if (value->depth != 1 || value->index != 2)
-        return;
     if (value->type != RESP_STRING || !bytes_equal(value->text, bytes_of(beat->nonce))) {
         uint32_t taken = beat->gateway;
         beat->gateway = random_gateway(beat);
@@ -58,17 +64,15 @@ static void on_claim(void *ctx, const struct resp_value *value)
     beat->on_claimed(beat->ctx);
 }
 
-/* The claim, its end and the question whose it is are one transaction: a gateway that dies in between leaves no id that
- * is taken for ever. After a reconnect the id is still ours, or expired and ours again. */
+/* HSETNX is the claim; whose it is, HGET tells. They travel together. After a reconnect the id is still ours, or
+ * expired and ours again. No MULTI: the rights that a gateway is given need not have it. */
 static void claim(struct redis_beat *beat)
 {
     char key[NAME_BUFFER];
     name_gateway(key, prefix_of(beat), beat->gateway);
-    call(beat, 1, (const char *[]){"MULTI"}, NULL);
-    call(beat, 4, (const char *[]){"HSETNX", key, "claim", beat->nonce}, NULL);
-    call(beat, 3, (const char *[]){"PEXPIRE", key, LIFETIME_MS}, NULL);
-    call(beat, 3, (const char *[]){"HGET", key, "claim"}, NULL);
-    call(beat, 1, (const char *[]){"EXEC"}, on_claim);
+    call(beat, 4, (const char *[]){"HSETNX", key, "claim", beat->nonce}, on_claim_answer);
+    call(beat, 3, (const char *[]){"PEXPIRE", key, LIFETIME_MS}, on_claim_answer);
+    call(beat, 3, (const char *[]){"HGET", key, "claim"}, on_claimant);
 }
 
 /* ---- beat ---- */

@@ -60,20 +60,24 @@ void audience_add(struct audience *audience, struct target *target)
         batch_skip(&audience->open, (struct skip){target->id, 0, open->block->len, open->messages});
 }
 
+/* Fills a hole with the last target of its part, whose place is the hole then. Returns that place. */
+static uint32_t fill(struct audience *audience, uint32_t hole, uint32_t last)
+{
+    if (hole != last) /* else the slot may hold what has just been moved away */
+        put(audience, hole, audience->targets[last]);
+    return last;
+}
+
 void audience_remove(struct target *target)
 {
     struct audience *audience = target->audience;
     uint32_t hole = target->index;
     assert(audience->targets[hole] == target);
-    if (hole < audience->cursor) { /* fill it from its own part, and hand the hole on to the next part */
-        put(audience, hole, audience->targets[--audience->cursor]);
-        hole = audience->cursor;
-    }
-    if (hole < audience->end) {
-        put(audience, hole, audience->targets[--audience->end]);
-        hole = audience->end;
-    }
-    put(audience, hole, audience->targets[--audience->count]);
+    if (hole < audience->cursor) /* each part hands its hole on to the next */
+        hole = fill(audience, hole, --audience->cursor);
+    if (hole < audience->end)
+        hole = fill(audience, hole, --audience->end);
+    fill(audience, hole, --audience->count);
     if (audience->count == 0) {
         free(audience->targets);
         audience->targets = NULL;

@@ -105,7 +105,8 @@ static ssize_t write_runs(struct flush *flush, struct outlet *outlet, struct blo
 }
 
 /* Sends the runs, or queues what is not taken. Returns false when the outlet is in trouble. */
-static bool send_runs(struct flush *flush, struct outlet *outlet, struct block *block, const struct run *runs, int count)
+static bool send_runs(struct flush *flush, struct outlet *outlet, struct block *block, const struct run *runs,
+                      int count)
 {
     ssize_t sent = outlet->box ? 0 : write_runs(flush, outlet, block, runs, count);
     if (sent < 0)

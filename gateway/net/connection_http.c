@@ -98,9 +98,9 @@ void connection_refuse(struct connection *connection, int status, const char *he
     const struct http_request *request = &connection->handshake->request;
     bool head_only = request->complete && http_method(request) == HTTP_HEAD;
     server_log_refusal(connection->server, "request refused", status, why);
-    connection_respond(
-        connection,
-        &(struct http_response){.status = status, .headers = headers, .body = {body, (size_t)len}, .head_only = head_only});
+    connection_respond(connection,
+                       &(struct http_response){
+                           .status = status, .headers = headers, .body = {body, (size_t)len}, .head_only = head_only});
 }
 
 void connection_upgrade(struct connection *connection, const struct protocol *protocol, struct bytes room, bool echo)

@@ -100,14 +100,33 @@ static int make_address(const struct config_address *address, struct sockaddr_st
     return status < 0 ? uv_ip6_addr(address->host, address->port, (struct sockaddr_in6 *)out) : status;
 }
 
-static int bind_socket(int fd, const struct sockaddr_storage *storage)
+/* Makes a socket on the address. Returns it, or a UV_ error. */
+static int bound_socket(const struct config_address *address, bool shared)
 {
-    int on = 1;
-    socklen_t len = storage->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 || /* libuv has no flag for it before 1.49 */
-        bind(fd, (const struct sockaddr *)storage, len) < 0 || listen(fd, BACKLOG) < 0)
+    struct sockaddr_storage storage = {0};
+    int on = 1, status = make_address(address, &storage);
+    if (status < 0)
+        return status;
+    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
         return uv_translate_sys_error(errno);
+    socklen_t len = storage.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) || /* libuv: not before 1.49 */
+        bind(fd, (const struct sockaddr *)&storage, len) < 0) {
+        status = uv_translate_sys_error(errno);
+        close(fd);
+        return status;
+    }
+    return fd;
+}
+
+int listener_probe(const struct config_address *address)
+{
+    int fd = bound_socket(address, false);
+    if (fd < 0)
+        return fd;
+    close(fd);
     return 0;
 }
 
@@ -120,17 +139,13 @@ static void read_port(int fd, struct config_address *address)
                                                          : ((struct sockaddr_in6 *)&bound)->sin6_port);
 }
 
-int listener_open(struct listener *listener, struct server *server, struct config_address *address)
+int listener_open(struct listener *listener, struct server *server, struct config_address *address, bool shared)
 {
-    struct sockaddr_storage storage = {0};
     *listener = (struct listener){.server = server, .fd = -1, .reserve = -1};
-    int status = make_address(address, &storage);
-    if (status < 0)
-        return status;
-    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = bound_socket(address, shared);
     if (fd < 0)
-        return uv_translate_sys_error(errno);
-    status = bind_socket(fd, &storage);
+        return fd;
+    int status = listen(fd, BACKLOG) < 0 ? uv_translate_sys_error(errno) : 0;
     if (status == 0)
         status = uv_poll_init_socket(server->env->loop, &listener->poll, fd);
     if (status < 0) {

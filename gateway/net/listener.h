@@ -17,9 +17,14 @@ struct listener {
     bool open;
 };
 
-/* Binds and listens. address->port 0 becomes the port that the system chose. Returns 0 or a UV_ error. */
-int listener_open(struct listener *listener, struct server *server, struct config_address *address)
+/* Binds and listens. address->port 0 becomes the port that the system chose. shared: other listeners of this process
+ * have the same port (SO_REUSEPORT); the first of them must have found it free. Returns 0 or a UV_ error. */
+int listener_open(struct listener *listener, struct server *server, struct config_address *address, bool shared)
     __attribute__((warn_unused_result));
+
+/* Is the port free? A shared listener would join a port that another process shares, without a word. Returns 0 or a UV_
+ * error, as listener_open does. */
+int listener_probe(const struct config_address *address) __attribute__((warn_unused_result));
 
 /* Accepts what is queued, then stops listening. listener's memory is in use until the loop has run its close callbacks.
  * May be called twice. */

@@ -52,7 +52,7 @@ struct server {
     void *site_ctx;
     struct readers readers;
     struct slab_pool records; /* of connections */
-    uint8_t *read_buffer; /* one for all: reads are synchronous to the callback */
+    uint8_t *read_buffer;     /* one for all: reads are synchronous to the callback */
     struct connection **table;
     uint32_t count, cap;
     uint32_t sweep_at; /* where the next slice of the sweep begins */

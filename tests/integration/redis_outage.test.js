@@ -121,14 +121,13 @@ describe('an outage of Redis', { concurrency: true }, () => {
         });
     }
 
-    test('what_is_sent_just_before_a_short_outage_arrives_or_its_sender_is_told', async (t) => {
+    test('a_short_outage_under_load_doubles_and_reorders_nothing_and_closes_only_with_1013', async (t) => {
         const { redis, gateways } = await startPair(t);
         const listener = await connect(t, gateways[1].url);
         const senders = await connectMany(t, 20, () => gateways[0].url);
-        let sent = 0;
+        const sent = senders.map(() => 0);
         const timer = setInterval(() => {
-            for (const [who, sender] of senders.entries()) if (sender.isOpen) sender.send(`${who}:${sent}`);
-            sent++;
+            for (const [who, sender] of senders.entries()) if (sender.isOpen) sender.send(`${who}:${sent[who]++}`);
         }, 5);
         onEnd(t, () => clearInterval(timer));
         await listener.waitForCount(200);
@@ -143,7 +142,7 @@ describe('an outage of Redis', { concurrency: true }, () => {
             await waitUntil('a last word, or a close', () => sender.closing || listener.heard.includes(`${who}:end`));
         }
         let told = 0;
-        let gapsOfTold = 0;
+        let missing = 0;
         for (const [who, sender] of senders.entries()) {
             const numbers = listener.heard
                 .filter((text) => text.startsWith(`${who}:`) && !text.endsWith('end'))
@@ -152,10 +151,12 @@ describe('an outage of Redis', { concurrency: true }, () => {
             if (sender.closing) {
                 assert.equal(sender.closing.code, 1013);
                 told++;
-                gapsOfTold += sent - numbers.length;
             }
+            missing += sent[who] - numbers.length;
         }
-        t.diagnostic(`${told} of ${senders.length} senders were closed with 1013; ${gapsOfTold} of their messages lost`);
+        // What another gateway missed while it was not subscribed is lost without a log; nobody can tell its sender.
+        const all = sent.reduce((sum, one) => sum + one, 0);
+        t.diagnostic(`${told} of ${senders.length} senders were closed with 1013; ${missing} of ${all} messages not heard`);
         assert.equal(listener.closing, null);
     });
 

@@ -152,8 +152,9 @@ export class Gateway {
         const { stderr, ended } = this.program;
         const tail = stderr.split('\n').slice(-60).join('\n');
         if (early) throw new Error(`the gateway ended by itself: ${JSON.stringify(early)}\n${tail}`);
-        const crash = ended.signal && !['SIGINT', 'SIGTERM', 'SIGKILL'].includes(ended.signal);
-        if (crash) throw new Error(`the gateway ended by ${ended.signal}\n${tail}`);
+        // Ended by our signal, or with 0; a sanitizer whose report goes elsewhere shows itself by another status.
+        const asTold = ended.code === 0 || ['SIGINT', 'SIGTERM', 'SIGKILL'].includes(ended.signal);
+        if (!asTold) throw new Error(`the gateway ended with ${JSON.stringify(ended)}\n${tail}`);
         const report = SANITIZER_REPORT.exec(stderr);
         if (report) throw new Error(`the gateway left a report:\n${stderr.slice(Math.max(0, report.index - 200), report.index + 6000)}`);
     }

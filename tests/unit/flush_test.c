@@ -618,6 +618,29 @@ static void settling_gives_what_the_turn_has_brought_so_far(void **state)
     assert_nothing_is_left(&world);
 }
 
+/* Its outbox looks into the open batch, which goes on to grow for those who stay. */
+static void settling_one_who_is_blocked_does_not_hold_the_open_batch(void **state)
+{
+    (void)state;
+    struct world world;
+    struct guest guests[2];
+    world_init(&world, &roomy);
+    struct audience *audience = audience_of(&world, guests, 2, 1);
+    guests[0].peer.room = 2;
+    say(&world, audience, "before", 0);
+    flush_settle(&world.flush, &guests[0].target);
+    audience_remove(&guests[0].target);
+    for (int i = 0; i < 10; i++)
+        say_bytes(&world, audience, 1000);
+    flush_all(&world);
+    peer_unblock(&world, &guests[0].peer, SIZE_MAX);
+    assert_got(&guests[0], "<before>");
+    assert_int_equal(guests[1].peer.len, strlen("<before>") + 10 * 1002);
+    peer_close(&world, &guests[0].peer);
+    dissolve(&world, audience);
+    assert_nothing_is_left(&world);
+}
+
 static void settling_in_the_middle_of_a_flush_gives_both_batches_once(void **state)
 {
     (void)state;
@@ -815,6 +838,7 @@ int main(void)
         cmocka_unit_test(a_member_that_leaves_in_the_middle_of_a_flush_takes_nobodys_turn),
         cmocka_unit_test(a_flush_whose_members_have_all_left_comes_to_an_end),
         cmocka_unit_test(settling_gives_what_the_turn_has_brought_so_far),
+        cmocka_unit_test(settling_one_who_is_blocked_does_not_hold_the_open_batch),
         cmocka_unit_test(settling_in_the_middle_of_a_flush_gives_both_batches_once),
         cmocka_unit_test(a_sender_of_more_messages_than_one_send_has_pieces_gets_what_is_between_them),
         cmocka_unit_test(such_a_sender_whose_socket_breaks_in_between_is_reported_once),

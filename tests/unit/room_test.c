@@ -563,6 +563,30 @@ static void rooms_go_in_the_order_in_which_they_became_empty(void **state)
     assert_int_equal(house->bus.unsubscribes, 4);
 }
 
+static void a_room_that_comes_back_leaves_the_other_empty_ones_to_their_time(void **state)
+{
+    struct house *house = *state;
+    static const char *const names[] = {"a", "b", "c"};
+    for (int back = 0; back < 3; back++) {
+        struct person people[4];
+        for (int i = 0; i < 3; i++)
+            enter(house, &people[i], names[i]);
+        for (int i = 0; i < 3; i++)
+            leave(house, &people[i]);
+        assert_true(join(house, &people[back], names[back]));
+        enter(house, &people[3], "later");
+        leave(house, &people[3]);
+        world_advance_ms(&house->world, LINGER_MS);
+        rooms_sweep(&house->rooms);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(channel_of(house, names[i]) != NULL, i == back);
+        assert_null(channel_of(house, "later"));
+        go_home(house, people, 4);
+        world_advance_ms(&house->world, LINGER_MS);
+        rooms_sweep(&house->rooms);
+    }
+}
+
 static void who_leaves_gets_what_the_room_got_before(void **state)
 {
     struct house *house = *state;
@@ -938,6 +962,9 @@ static void joins_leaves_and_sweeps_in_any_order_keep_everybody_where_they_are(v
     }
     assert_true(house->bus.unsubscribes > 20);
     go_home(house, people, PEOPLE);
+    world_advance_ms(&house->world, LINGER_MS);
+    rooms_sweep(&house->rooms);
+    assert_int_equal(house->bus.unsubscribes, house->bus.subscribes);
 }
 
 #define ROOM_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -960,6 +987,7 @@ int main(void)
         ROOM_TEST(who_comes_back_in_the_linger_time_is_in_at_once_and_the_room_stays),
         ROOM_TEST(a_room_that_nobody_waits_for_any_more_lingers_too),
         ROOM_TEST(rooms_go_in_the_order_in_which_they_became_empty),
+        ROOM_TEST(a_room_that_comes_back_leaves_the_other_empty_ones_to_their_time),
         ROOM_TEST(who_leaves_gets_what_the_room_got_before),
         ROOM_TEST(one_who_leaves_blocked_holds_nothing_that_the_turn_still_needs),
         ROOM_TEST(a_room_may_go_before_its_last_messages_were_flushed),

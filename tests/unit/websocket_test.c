@@ -131,7 +131,8 @@ static int set_up(void **state)
     (void)state;
     deflater = deflater_new(MAX_MESSAGE);
     readers_init(&readers, &events, deflater, MAX_MESSAGE);
-    stream.len = 0;
+    stream.len = told.len = 0;
+    told.count = told.stop_at = 0;
     noise = 1;
     return 0;
 }
@@ -699,7 +700,23 @@ static void a_deadline_is_of_one_message(void **state)
     put_frame(FIN | FRAME_CONTINUATION, BYTES(""));
     assert_int_equal(feed_copy(reader, (struct bytes){(char *)stream.data, stream.len}, false), READER_BOUNDARY);
     reader_return(&readers, reader);
-    assert_int_equal(reader_deadline(reader_borrow(&readers)), 0);
+}
+
+static void a_deadline_is_not_left_to_the_next_borrower(void **state)
+{
+    (void)state;
+    struct reader *reader = reader_borrow(&readers);
+    put_frame(FRAME_TEXT, BYTES("a"));
+    assert_int_equal(feed_copy(reader, (struct bytes){(char *)stream.data, stream.len}, false), READER_PARTIAL);
+    reader_set_deadline(reader, 7);
+    stream.len = 0;
+    put_frame(FIN | FRAME_CONTINUATION, BYTES("b"));
+    told.stop_at = told.count + 1;
+    assert_int_equal(feed_copy(reader, (struct bytes){(char *)stream.data, stream.len}, false), READER_STOPPED);
+    told.stop_at = 0;
+    reader_return(&readers, reader);
+    assert_ptr_equal(reader_borrow(&readers), reader);
+    assert_int_equal(reader_deadline(reader), 0);
     reader_return(&readers, reader);
 }
 
@@ -779,6 +796,7 @@ int main(void)
         test(only_so_many_spare_readers_are_kept),
         test(a_message_under_way_is_charged_with_its_bytes),
         test(a_deadline_is_of_one_message),
+        test(a_deadline_is_not_left_to_the_next_borrower),
         test(random_streams_come_to_the_same_however_they_are_cut),
         test(damaged_streams_come_to_the_same_however_they_are_cut),
     };
