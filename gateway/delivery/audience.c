@@ -38,6 +38,7 @@ static void batch_skip(struct batch *batch, struct skip skip)
         batch->skips = xrealloc(batch->skips, batch->skip_cap * sizeof *batch->skips);
     }
     batch->skips[batch->skip_count++] = skip;
+    batch->sorted = false;
     batch->skip_mask |= (uint64_t)1 << (skip.id % 64);
 }
 
@@ -114,8 +115,9 @@ static int compare_skips(const void *left, const void *right)
 
 void batch_sort(struct batch *batch)
 {
-    if (batch->skip_count > 1)
+    if (batch->skip_count > 1 && !batch->sorted)
         qsort(batch->skips, batch->skip_count, sizeof *batch->skips, compare_skips);
+    batch->sorted = true;
 }
 
 void audience_seal(struct audience *audience)

@@ -46,6 +46,7 @@ struct batch {
     struct skip *skips;  /* sorted by id, then from, once sealed */
     uint32_t skip_count, skip_cap;
     uint32_t messages;
+    bool sorted;        /* the skips are in the order that batch_skips needs */
     uint64_t skip_mask; /* bit id % 64 is set for each skip: most targets are done with one look */
 };
 

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../common/xalloc.h"
 
@@ -19,7 +20,6 @@ struct block *block_new(struct counters *counters, size_t room)
 
 struct block *block_reserve(struct block *block, size_t more)
 {
-    assert(block->refs == 1);
     size_t needed = block->len + more;
     if (needed <= block->cap)
         return block;
@@ -27,6 +27,13 @@ struct block *block_reserve(struct block *block, size_t more)
     if (cap < needed)
         cap = needed;
     assert(cap <= UINT32_MAX);
+    if (block->refs > 1) { /* an outbox looks into it already: for that one it stays where it is */
+        struct block *moved = block_new(block->counters, cap);
+        memcpy(moved->data, block->data, block->len);
+        moved->len = block->len;
+        block_unref(block);
+        return moved;
+    }
     counter_add(block->counters, GAUGE_BLOCK_BYTES, cap - block->cap);
     block = xrealloc(block, sizeof *block + cap);
     block->cap = (uint32_t)cap;

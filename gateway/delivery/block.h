@@ -22,7 +22,8 @@ struct block {
 /* An empty block with room for at least `room` bytes and one reference. */
 struct block *block_new(struct counters *counters, size_t room);
 
-/* Makes room for `more` further bytes. Only while the caller's is the only reference: the block may move. */
+/* Makes room for `more` further bytes behind those that are there. The caller's reference goes with the block, which
+ * may move; who else holds one keeps what he saw. */
 struct block *block_reserve(struct block *block, size_t more);
 
 struct block *block_ref(struct block *block);

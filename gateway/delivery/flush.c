@@ -226,7 +226,7 @@ void flush_outlet(struct flush *flush, struct outlet *outlet)
         struct iovec pieces[PIECES];
         int count = outbox_peek(box, pieces, PIECES);
         ssize_t n = flush->sink->write(outlet, pieces, count);
-        if (n == UV_EAGAIN)
+        if (n == UV_EAGAIN || n == 0)
             break;
         if (n < 0) {
             trouble(flush, outlet, OUTLET_BROKEN);

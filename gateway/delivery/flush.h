@@ -27,7 +27,8 @@ struct sink {
     ssize_t (*write)(struct outlet *outlet, const struct iovec *pieces, int count);
     /* Something waits in the outbox: call flush_outlet when the socket can take more. */
     void (*blocked)(struct outlet *outlet);
-    /* It cannot go on: close it. Called once per outlet, which is marked closed: nothing is sent to it any more. */
+    /* It cannot go on: close it. FULL or SLOW once, and BROKEN may follow while the rest is sent; the outlet is marked
+     * closed: nothing new is queued for it. */
     void (*trouble)(struct outlet *outlet, enum outlet_trouble trouble);
 };
 

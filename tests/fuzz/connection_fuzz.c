@@ -235,7 +235,7 @@ static bool client_read(struct client *client)
     ssize_t n = recv(client->fd, buffer, sizeof buffer, 0);
     if (n > 0)
         add(&client->in, buffer, (size_t)n);
-    client->ended = n == 0 || (n < 0 && errno != EAGAIN);
+    client->ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
     return n > 0 || client->ended;
 }
 
@@ -251,7 +251,7 @@ static bool read_all(struct client *client)
 static void settle(struct client *client)
 {
     int quiet = 0;
-    for (int turns = 0; quiet < 3; turns++) { /* what is read in one turn comes out in one of the next two */
+    for (int turns = 0; quiet < 4; turns++) { /* input, end of input, the end of its turn, and one to spare */
         require(turns < TURNS_MAX);
         uv_run(&world.loop, UV_RUN_NOWAIT);
         bool waiting = world.flush.first || counter_get(&world.counters, GAUGE_OUTBOX_BYTES);
