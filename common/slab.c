@@ -55,9 +55,9 @@ static void unlist(struct slab_pool *pool, struct slab *slab)
 /* Maps SLAB_BYTES at a multiple of SLAB_BYTES. Not aligned_alloc: its header would touch a page more for each slab. */
 static void *map_aligned(void)
 {
-    char *memory = mmap(NULL, 2 * SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *memory = mmap(NULL, 2 * (size_t)SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
-        xalloc_failed(2 * SLAB_BYTES);
+        xalloc_failed(2 * (size_t)SLAB_BYTES);
     size_t before = -(uintptr_t)memory & (SLAB_BYTES - 1);
     if (before)
         munmap(memory, before);

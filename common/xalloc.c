@@ -14,27 +14,30 @@ void xalloc_failed(size_t size)
 
 static void *checked(void *memory, size_t size)
 {
-    if (!memory && size)
+    if (!memory)
         xalloc_failed(size);
     return memory;
 }
 
+static size_t at_least_one(size_t size)
+{
+    return size ? size : 1;
+}
+
 void *xmalloc(size_t size)
 {
-    return checked(malloc(size), size);
+    return checked(malloc(at_least_one(size)), size);
 }
 
 void *xcalloc(size_t count, size_t size)
 {
-    void *memory = calloc(count, size);
-    if (!memory && count && size)
-        checked(NULL, SIZE_MAX / size < count ? SIZE_MAX : count * size);
-    return memory;
+    void *memory = calloc(at_least_one(count), at_least_one(size));
+    return checked(memory, size && count > SIZE_MAX / size ? SIZE_MAX : count * size);
 }
 
 void *xrealloc(void *old, size_t size)
 {
-    return checked(realloc(old, size), size);
+    return checked(realloc(old, at_least_one(size)), size);
 }
 
 char *xstrdup(const char *text)

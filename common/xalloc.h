@@ -10,11 +10,12 @@
 /* Says that so many bytes were not to be had, and aborts. */
 _Noreturn void xalloc_failed(size_t size);
 
-void *xmalloc(size_t size);
-void *xcalloc(size_t count, size_t size);
-void *xrealloc(void *old, size_t size);
-char *xstrdup(const char *text);
+/* Never NULL, also for a size of 0. */
+void *xmalloc(size_t size) __attribute__((returns_nonnull));
+void *xcalloc(size_t count, size_t size) __attribute__((returns_nonnull));
+void *xrealloc(void *old, size_t size) __attribute__((returns_nonnull));
+char *xstrdup(const char *text) __attribute__((returns_nonnull));
 /* A terminated copy of len bytes. */
-char *xstrndup(const char *text, size_t len);
+char *xstrndup(const char *text, size_t len) __attribute__((returns_nonnull));
 
 #endif

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "../common/xalloc.h"
 #include "admin/admin_site.h"
@@ -22,8 +23,6 @@ enum {
     DESCRIPTORS_PER_WORKER = 16,
     BIG_ARRAY = 128 * 1024 /* bytes */
 };
-
-extern char **environ;
 
 struct process {
     struct config config;

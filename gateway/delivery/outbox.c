@@ -31,7 +31,7 @@ void outbox_free(struct outbox *box)
 
 static void grow(struct outbox *box)
 {
-    struct slice *ring = xmalloc(2 * box->cap * sizeof *ring);
+    struct slice *ring = xmalloc(2 * (size_t)box->cap * sizeof *ring);
     for (uint32_t i = 0; i < box->count; i++)
         ring[i] = *at(box, i);
     free(box->ring);

@@ -132,7 +132,7 @@ int listener_probe(const struct config_address *address)
 
 static void read_port(int fd, struct config_address *address)
 {
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t len = sizeof bound;
     if (getsockname(fd, (struct sockaddr *)&bound, &len) == 0)
         address->port = ntohs(bound.ss_family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port

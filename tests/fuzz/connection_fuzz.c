@@ -6,7 +6,7 @@
  *     a byte of options, a byte n, n sizes of pieces, and the client's stream to the end
  *
  * and is sent twice by a new client: whole, then in pieces, a turn of the loop for each. Both must come to the same
- * (but for a slow client, which is sent as much as it takes): the same reply, the same messages for the watchers, the
+ * (but for those who do not read: they get what they take): the same reply, the same messages for the watchers, the
  * same control frames, the same close code. Whatever comes out is judged by the RFCs, with this file's own eyes:
  * unmasked whole frames of the shortest form, text in UTF-8, nothing above max_message, close codes that may travel,
  * nothing behind a close frame. And when the client has gone, nothing of it is left. */
@@ -41,7 +41,8 @@ enum options {
     SILENCE = 4,    /* time passes before the client hangs up */
     PAUSES = 8,     /* the pieces come while the bus is pressed, now and then */
     DRAIN = 16,     /* the server closes it with 1012 at the end */
-    SLOW = 32       /* in a room with one who does not read either until all is sent, where hardly anything may wait */
+    SLOW = 32,      /* in a room with one who does not read either until all is sent, where hardly anything may wait */
+    ABRUPT = 64     /* it goes without reading what it was sent: the server gets an error behind the last bytes */
 };
 
 #define require(condition)                                                                                             \
@@ -507,6 +508,19 @@ static void idler_close(void)
     world.idler.ended = true;
 }
 
+/* Takes what there is to hear, to the end that the options want, and judges it. */
+static void hear_out(struct client *client, int options, struct outcome *out)
+{
+    settle(client);
+    if (options & DRAIN && world.server.count > WATCHERS) {
+        connection_close(world.server.table[WATCHERS], 1012, "come back");
+        settle(client);
+    }
+    if (options & SILENCE)
+        be_silent(client);
+    judge_client(client, out);
+}
+
 static void live(const struct plan *plan, bool in_pieces, struct outcome *out)
 {
     static struct client client;
@@ -520,16 +534,11 @@ static void live(const struct plan *plan, bool in_pieces, struct outcome *out)
         send_pieces(&client, plan);
     else
         client_send(&client, plan->stream->data, plan->stream->len);
-    settle(&client);
-    if (plan->options & DRAIN && world.server.count > WATCHERS) {
-        connection_close(world.server.table[WATCHERS], 1012, "come back");
-        settle(&client);
-    }
-    if (plan->options & SILENCE)
-        be_silent(&client);
-    judge_client(&client, out);
+    if (!(plan->options & ABRUPT))
+        hear_out(&client, plan->options, out);
     close(client.fd);
     client.ended = true;
+    settle(&client);
     if (slow)
         idler_close();
     settle(&client);
@@ -580,7 +589,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     add(&stream, begin.data, begin.len);
     add(&stream, data + 2 + data[1], size - 2 - data[1]);
     live(&plan, true, &pieces);
-    if (plan.options & SLOW)
+    if (plan.options & (SLOW | ABRUPT))
         return 0;
     live(&plan, false, &whole);
     require(same_status(whole.status, pieces.status));

@@ -251,9 +251,10 @@ static void limits_must_fit_together(void **state)
     (void)state;
     assert_refused(WORDS("--outbox-soft", "17m"), NONE,
                    "plenum: --outbox-soft: 17825792 is more than --outbox-hard, which is 16777216\n");
-    assert_refused(WORDS("--max-message", "16m"), NONE,
-                   "plenum: --outbox-hard: 16777216 has no room for one frame of --max-message: 16777216 and 14 bytes of "
-                   "head\n");
+    assert_refused(
+        WORDS("--max-message", "16m"), NONE,
+        "plenum: --outbox-hard: 16777216 has no room for one frame of --max-message: 16777216 and 14 bytes of "
+        "head\n");
     struct config config = loaded(WORDS("--max-message=1000", "--outbox-hard=1014", "--outbox-soft=1014"), NONE);
     config_free(&config);
 }
