@@ -34,22 +34,34 @@ static int on_url(llhttp_t *parser, const char *at, size_t len)
     return request->target.len > HTTP_TARGET_MAX ? refuse(request, 414) : 0;
 }
 
+/* A new, empty field behind those that there are; at most HTTP_HEADERS_MAX of them. */
+static void add_field(struct http_request *request)
+{
+    if (request->field_count == request->field_cap) {
+        request->field_cap = request->field_cap ? 2 * request->field_cap : FIELDS_FIRST;
+        request->fields = xrealloc(request->fields, request->field_cap * sizeof *request->fields);
+    }
+    request->fields[request->field_count++] = (struct http_field){0};
+}
+
+/* True when a piece of a name goes on where the last field's name ended. */
+static bool continues_name(const struct http_request *request, const char *at)
+{
+    if (request->field_count == 0)
+        return false;
+    const struct http_field *last = &request->fields[request->field_count - 1];
+    return !last->value.at && last->name.at + last->name.len == (uint32_t)(at - request->buffer);
+}
+
 static int on_field(llhttp_t *parser, const char *at, size_t len)
 {
     struct http_request *request = of(parser);
-    struct http_field *last = request->field_count ? &request->fields[request->field_count - 1] : NULL;
-    bool continues = last && last->name.at + last->name.len == (uint32_t)(at - request->buffer) && !last->value.at;
-    if (!continues) {
+    if (!continues_name(request, at)) {
         if (request->field_count == HTTP_HEADERS_MAX)
             return refuse(request, 431);
-        if (request->field_count == request->field_cap) {
-            request->field_cap = request->field_cap ? 2 * request->field_cap : FIELDS_FIRST;
-            request->fields = xrealloc(request->fields, request->field_cap * sizeof *request->fields);
-        }
-        last = &request->fields[request->field_count++];
-        *last = (struct http_field){0};
+        add_field(request);
     }
-    extend(request, &last->name, at, len);
+    extend(request, &request->fields[request->field_count - 1].name, at, len);
     return 0;
 }
 
@@ -68,6 +80,9 @@ static int on_headers_complete(llhttp_t *parser)
     struct http_request *request = of(parser);
     struct bytes ignored;
     request->complete = true;
+    /* llhttp also takes RTSP/ and ICE/ for a protocol. */
+    if (memcmp(request->buffer + request->target.at + request->target.len, " HTTP/", 6) != 0)
+        return refuse(request, 400);
     if (parser->http_major != 1 || parser->http_minor != 1)
         return refuse(request, 505);
     if (parser->content_length || http_header(request, "transfer-encoding", &ignored))
@@ -99,17 +114,18 @@ void http_free(struct http_request *request)
     free(request->fields);
 }
 
-/* Runs the filter over the new bytes. Returns how many belong to the head, or -1. */
-static ssize_t filter(struct http_request *request, struct bytes input)
+/* Runs the filter over the new bytes. Returns how many of them are good bytes of the head; what follows those is the
+ * rest where the filter has seen the end, and bad otherwise. */
+static size_t filter(struct http_request *request, struct bytes input)
 {
     for (size_t i = 0; i < input.len; i++) {
         request->filter = http_filter(request->filter, (uint8_t)input.data[i]);
         if (request->filter == FILTER_BAD)
-            return -1;
+            return i;
         if (request->filter == FILTER_END)
-            return (ssize_t)i + 1;
+            return i + 1;
     }
-    return (ssize_t)input.len;
+    return input.len;
 }
 
 static void keep(struct http_request *request, struct bytes input)
@@ -133,27 +149,24 @@ static int status_of(llhttp_errno_t error)
 
 enum http_result http_feed(struct http_request *request, struct bytes input)
 {
-    ssize_t head = filter(request, input);
-    if (head < 0) {
-        request->status = 400;
-        return HTTP_REFUSED;
-    }
-    size_t from = request->len;
+    size_t from = request->len, good = filter(request, input), room = request->max_head - from;
+    bool end = request->filter == FILTER_END && good <= room;
     keep(request, input);
-    llhttp_errno_t error = llhttp_execute(&request->parser, request->buffer + from, (size_t)head);
-    if (!request->status && from + (size_t)head > request->max_head)
-        request->status = 431;
+    /* llhttp sees all that comes before the first wrong byte, so that the status does not depend on how it was cut. */
+    llhttp_errno_t error = llhttp_execute(&request->parser, request->buffer + from, good < room ? good : room);
     if (request->status)
         return HTTP_REFUSED;
-    if (error == HPE_PAUSED_UPGRADE && request->complete && request->filter == FILTER_END) {
-        request->head_len = from + (size_t)head;
+    if (error == HPE_PAUSED_UPGRADE && request->complete && end) {
+        request->head_len = from + good;
         return HTTP_COMPLETE;
     }
-    if (error != HPE_OK || request->filter == FILTER_END) { /* both must see the end at the same place */
+    if (error != HPE_OK || end) /* both must see the end at the same place */
         request->status = status_of(error);
-        return HTTP_REFUSED;
-    }
-    return HTTP_MORE;
+    else if (good > room)
+        request->status = 431;
+    else if (request->filter == FILTER_BAD)
+        request->status = 400;
+    return request->status ? HTTP_REFUSED : HTTP_MORE;
 }
 
 static struct bytes span(const struct http_request *request, struct http_span place)
@@ -169,12 +182,14 @@ llhttp_method_t http_method(const struct http_request *request)
 struct bytes http_target(const struct http_request *request)
 {
     struct bytes target = span(request, request->target);
-    const char *authority = target.len && target.data[0] != '/' ? memmem(target.data, target.len, "://", 3) : NULL;
-    if (!authority)
+    bool other = target.len == 0 || target.data[0] == '/' || target.data[0] == '*';
+    const char *scheme_end = other ? NULL : memmem(target.data, target.len, "://", 3);
+    if (!scheme_end)
         return target;
-    const char *end = target.data + target.len;
-    const char *path = memchr(authority + 3, '/', (size_t)(end - authority - 3));
-    return path ? (struct bytes){path, (size_t)(end - path)} : BYTES("/");
+    const char *path = scheme_end + 3, *end = target.data + target.len;
+    while (path < end && *path != '/' && *path != '?' && *path != '#') /* the end of the authority: RFC 3986, 3.2 */
+        path++;
+    return path < end ? (struct bytes){path, (size_t)(end - path)} : BYTES("/");
 }
 
 static bool named(const struct http_request *request, const struct http_field *field, const char *name)

@@ -132,11 +132,13 @@ int listener_probe(const struct config_address *address)
 
 static void read_port(int fd, struct config_address *address)
 {
-    struct sockaddr_storage bound = {0};
+    union {
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = {.v6 = {0}};
     socklen_t len = sizeof bound;
     if (getsockname(fd, (struct sockaddr *)&bound, &len) == 0)
-        address->port = ntohs(bound.ss_family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port
-                                                         : ((struct sockaddr_in6 *)&bound)->sin6_port);
+        address->port = ntohs(bound.v4.sin_family == AF_INET ? bound.v4.sin_port : bound.v6.sin6_port);
 }
 
 int listener_open(struct listener *listener, struct server *server, struct config_address *address, bool shared)

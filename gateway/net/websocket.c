@@ -206,7 +206,7 @@ static int read_head(const struct readers *readers, struct reader *reader, bool 
 
 static void append(struct reader *reader, const uint8_t *data, size_t len)
 {
-    if (len == 0)
+    if (len == 0) /* an empty fragment: there may be no buffer yet */
         return;
     if (reader->len + len > reader->cap) {
         size_t cap = reader->cap ? 2 * reader->cap : BUFFER_FIRST;
@@ -220,6 +220,8 @@ static void append(struct reader *reader, const uint8_t *data, size_t len)
 /* Looks at the text that has come since the last look, so that bad text fails at once (RFC 6455, section 8.1). */
 static bool text_good_so_far(struct reader *reader)
 {
+    if (reader->len == reader->utf8_checked) /* nothing has come, and there may be no buffer yet */
+        return true;
     struct bytes fresh = {(const char *)reader->buffer + reader->utf8_checked, reader->len - reader->utf8_checked};
     if (!utf8_valid_so_far(fresh))
         return false;
@@ -240,8 +242,8 @@ static int deliver(struct readers *readers, struct reader *reader, struct bytes 
         if (result != INFLATE_OK)
             return result == INFLATE_TOO_BIG ? CLOSE_TOO_BIG : CLOSE_BAD_DATA;
     }
-    struct bytes unchecked = {payload.data + reader->utf8_checked, payload.len - reader->utf8_checked};
-    if (text && !utf8_valid(unchecked))
+    size_t good = reader->utf8_checked;
+    if (text && payload.len > good && !utf8_valid((struct bytes){payload.data + good, payload.len - good}))
         return CLOSE_BAD_DATA;
     reader->opcode = 0;
     reader->len = 0;
