@@ -33,6 +33,12 @@ bool redis_error_is_not_primary(struct bytes error)
     return begins_with_one_of(error, words);
 }
 
+bool redis_error_is_no_permission(struct bytes error)
+{
+    static const char *const words[] = {"NOPERM", NULL};
+    return begins_with_one_of(error, words);
+}
+
 bool redis_error_is_denied(struct bytes error)
 {
     static const char *const words[] = {"WRONGPASS", "NOAUTH", "NOPERM", "DENIED", NULL};

@@ -45,6 +45,9 @@ void redis_handshake_end(struct redis_handshake *handshake);
 /* True for an error that says "not this server, not now": -LOADING, -MASTERDOWN, -READONLY and the like. */
 bool redis_error_is_not_primary(struct bytes error);
 
+/* True for -NOPERM. */
+bool redis_error_is_no_permission(struct bytes error);
+
 /* True for an error that waiting will not mend: -WRONGPASS, -NOAUTH, -NOPERM. */
 bool redis_error_is_denied(struct bytes error);
 

@@ -260,8 +260,11 @@ static void on_pubsub_value(struct redis_link *link, const struct resp_value *va
     case PUBSUB_IS_PONG:
         on_pong(link, value->text);
         return;
-    case PUBSUB_IS_ERROR: /* which of the channels it refuses, the server does not say */
-        lose_over_error(link, value->text);
+    case PUBSUB_IS_ERROR:
+        if (redis_error_is_no_permission(value->text))
+            link->events->pubsub.on_denied(link->ctx, value->text);
+        else
+            lose_over_error(link, value->text);
         return;
     }
 }

@@ -14,6 +14,7 @@ struct redis_pubsub_events {
     void (*on_payload)(void *ctx, struct bytes payload);      /* follows each on_channel, unless the link goes down */
     void (*on_subscribed)(void *ctx, struct bytes channel);   /* the server has confirmed it */
     void (*on_unsubscribed)(void *ctx, struct bytes channel); /* likewise, or the server took it away */
+    void (*on_denied)(void *ctx, struct bytes error);         /* -NOPERM to a SUBSCRIBE: none of its channels was */
 };
 
 struct redis_pubsub {

@@ -29,8 +29,9 @@ void slab_pool_init(struct slab_pool *pool, size_t size)
 
 void slab_pool_close(struct slab_pool *pool)
 {
-    assert(!pool->partly); /* empty slabs are given back at once, so none is left */
-    (void)pool;
+    assert(pool->partly == pool->empty && (!pool->empty || !pool->empty->next));
+    if (pool->empty)
+        munmap(pool->empty, SLAB_BYTES);
 }
 
 static void list(struct slab_pool *pool, struct slab *slab)
@@ -81,6 +82,8 @@ void *slab_alloc(struct slab_pool *pool)
         memcpy(&slab->free, record, sizeof slab->free);
     else
         record = (char *)slab + HEAD_BYTES + slab->fresh++ * pool->record;
+    if (slab == pool->empty)
+        pool->empty = NULL;
     if (++slab->used == pool->per_slab)
         unlist(pool, slab);
     return memset(record, 0, pool->record);
@@ -95,6 +98,10 @@ void slab_free(struct slab_pool *pool, void *record)
     slab->free = record;
     if (--slab->used)
         return;
+    if (!pool->empty) {
+        pool->empty = slab;
+        return;
+    }
     unlist(pool, slab);
     munmap(slab, SLAB_BYTES);
 }

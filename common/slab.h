@@ -1,7 +1,8 @@
 /* slab.h -- records of one size, many to a piece of memory.
  *
  * For what there are tens of thousands of: no header per record, and no holes where short-lived memory lay between
- * them. A slab that is empty goes back to the system. Owned by: who made it; one thread. */
+ * them. * Empty slabs go back to the system, but for one that is kept for the next record. Owned by: who made it; one
+ * thread. */
 #ifndef PLENUM_COMMON_SLAB_H
 #define PLENUM_COMMON_SLAB_H
 
@@ -13,7 +14,8 @@ struct slab;
 struct slab_pool {
     size_t record;       /* bytes, a multiple of 16 */
     uint32_t per_slab;   /* records in one slab */
-    struct slab *partly; /* list of slabs with a free record, the fullest ones not first but good enough */
+    struct slab *partly; /* list of slabs with a free record */
+    struct slab *empty;  /* one of them that is kept though it is empty, or NULL */
 };
 
 /* Records of at least size bytes, aligned to 16. */

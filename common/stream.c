@@ -145,11 +145,6 @@ void stream_close(struct stream *stream)
         stream_connect_abandon(stream);
 }
 
-bool stream_closing(const struct stream *stream)
-{
-    return stream->flags & STREAM_CLOSING;
-}
-
 int stream_fd(const struct stream *stream)
 {
     uv_os_fd_t fd;

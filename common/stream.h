@@ -70,7 +70,6 @@ void stream_set_abort(struct stream *stream);
 
 /* Closes. No other callback comes after this call but on_close. */
 void stream_close(struct stream *stream);
-bool stream_closing(const struct stream *stream);
 
 /* The descriptor, or -1 while there is none. For batches of sends. */
 int stream_fd(const struct stream *stream);

@@ -32,15 +32,16 @@ struct config {
     uint32_t outbox_hard;       /* --outbox-hard 16777216     bytes unsent to a client: above it is closed (1013) */
     uint32_t outbox_soft;       /* --outbox-soft 1048576      ... above this for longer than */
     double outbox_soft_seconds; /* --outbox-soft-seconds 5 */
-    double handshake_timeout;   /* --handshake-timeout 10     s from accept to a complete request */
-    double message_timeout;     /* --message-timeout 30       s for a frame or fragmented message to be finished */
-    double ping_interval;       /* --ping-interval 20         s of silence before we ping */
-    double pong_timeout;        /* --pong-timeout 10          s more of silence before we close (1001) */
-    double close_timeout;       /* --close-timeout 2          s that a closing peer has to answer our close frame */
-    double room_linger;         /* --room-linger 5            s that a room stays subscribed after its last member */
-    double drain;               /* --drain 30                 s over which SIGTERM spreads the closes */
-    double turn_pacing_ms;      /* --turn-pacing-ms 0         when turns come faster, wait before polling; 0: never */
-    double flush_budget_ms;     /* --flush-budget-ms 10       time that one turn may spend in flushing */
+    uint32_t memory_mb;       /* --memory-mb 512            MiB of what waits for clients and of unfinished messages */
+    double handshake_timeout; /* --handshake-timeout 10     s from accept to a complete request */
+    double message_timeout;   /* --message-timeout 30       s for a frame or fragmented message to be finished */
+    double ping_interval;     /* --ping-interval 20         s of silence before we ping */
+    double pong_timeout;      /* --pong-timeout 10          s more of silence before we close (1001) */
+    double close_timeout;     /* --close-timeout 2          s that a closing peer has to answer our close frame */
+    double room_linger;       /* --room-linger 5            s that a room stays subscribed after its last member */
+    double drain;             /* --drain 30                 s over which SIGTERM spreads the closes */
+    double turn_pacing_ms;    /* --turn-pacing-ms 0         when turns come faster, wait before polling; 0: never */
+    double flush_budget_ms;   /* --flush-budget-ms 10       time that one turn may spend in flushing */
 
     char *server_name;          /* --pod                      name shown to admins; the host name */
     enum log_level log_level;   /* --log-level info */

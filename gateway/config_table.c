@@ -66,6 +66,7 @@ const struct setting settings[SETTINGS] = {
     {.heading = "Slow and silent clients",
      SIZE("outbox-hard", outbox_hard, "16m", 1, 1024 * MIB, "unsent to a client; more: close 1013 at once")},
     {SIZE("outbox-soft", outbox_soft, "1m", 1, 1024 * MIB, "unsent to a client; more for too long: close 1013")},
+    {NUMBER("memory-mb", memory_mb, "512", 1, 1048576, "MiB that all clients may hold; more: the worst are closed (1013)")},
     {SECONDS("outbox-soft-seconds", outbox_soft_seconds, "5", 0, 3600, "how long is too long above --outbox-soft")},
     {SECONDS("handshake-timeout", handshake_timeout, "10", 0.1, 3600, "from the accept to a complete request")},
     {SECONDS("message-timeout", message_timeout, "30", 0.1, 3600, "for a frame or fragmented message to be finished")},

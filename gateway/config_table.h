@@ -34,7 +34,7 @@ struct setting {
     bool secret; /* never shown as it is; may come from a file (--NAME-file) */
 };
 
-enum { SETTINGS = 25 };
+enum { SETTINGS = 26 };
 extern const struct setting settings[SETTINGS];
 
 /* The setting of that name, or NULL. */

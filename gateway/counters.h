@@ -15,6 +15,7 @@ enum counter {
     GAUGE_ROOMS,             /* rooms with members here */
     GAUGE_MEMBERS,           /* members here */
     GAUGE_OUTBOX_BYTES,      /* queued for clients that do not keep up */
+    GAUGE_READER_BYTES,      /* held by frames and messages that are not complete yet */
     GAUGE_BLOCK_BYTES,       /* memory held by blocks */
     GAUGE_BUS_UP,            /* 1: both Redis connections serve (the local bus: always 1) */
     GAUGE_BUS_PENDING_BYTES, /* published here, unsent or unanswered */
@@ -61,6 +62,7 @@ enum counter {
     COUNT_CLOSE_OTHER,
     COUNT_DROP_OUTBOX_FULL, /* connections closed because their outbox was full */
     COUNT_DROP_OUTBOX_SLOW, /* ... above the soft limit for too long */
+    COUNT_DROP_MEMORY,      /* ... because all of them together held too much */
     COUNT_DROP_HANDSHAKE,   /* ... the handshake took too long */
     COUNT_DROP_FRAGMENT,    /* ... a frame or message was left unfinished for too long */
     COUNT_DROP_IDLE,        /* ... no answer to a ping */
@@ -75,6 +77,7 @@ enum counter {
     COUNT_BUS_FAILED_UNCERTAIN,
     COUNT_BUS_FAILED_REFUSED,
     COUNT_BUS_MALFORMED,       /* envelopes dropped: broken header */
+    COUNT_BUS_TOO_BIG,         /* messages dropped: larger than --max-message */
     COUNT_BUS_UNKNOWN_VERSION, /* envelopes dropped: another version */
     COUNT_REDIS_CONNECTS,      /* connections that came up */
     COUNT_REDIS_LOST_EOF,      /* connections lost, by reason */

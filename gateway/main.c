@@ -21,7 +21,8 @@ enum {
     ADMIN_PATIENCE_MS = 5000,
     DESCRIPTORS_OF_OUR_OWN = 64, /* Redis, listeners, loops, log: not for clients */
     DESCRIPTORS_PER_WORKER = 16,
-    BIG_ARRAY = 128 * 1024 /* bytes */
+    BIG_ARRAY = 128 * 1024, /* bytes */
+    ADMIN_MEMORY = 64 << 20
 };
 
 struct process {
@@ -75,7 +76,8 @@ static int open_admin(struct process *process)
                                    .message_ms = ADMIN_PATIENCE_MS,
                                    .ping_ms = ADMIN_PATIENCE_MS,
                                    .pong_ms = ADMIN_PATIENCE_MS,
-                                   .close_ms = ADMIN_PATIENCE_MS};
+                                   .close_ms = ADMIN_PATIENCE_MS,
+                                   .memory = ADMIN_MEMORY};
     process->admin = (struct admin_site){.workers = process->counters,
                                          .worker_count = process->worker_count,
                                          .clock = process->env.clock,

@@ -37,7 +37,7 @@ struct worker {
     char address[CONFIG_ADDRESS_TEXT]; /* public, for the report to Redis */
 
     uv_prepare_t prepare;
-    uv_idle_t idle; /* active while a flush is unfinished: the poll must not sleep */
+    uv_idle_t idle; /* active while a flush or parked input is unfinished: the poll must not sleep */
     uv_timer_t sweep, drain;
     uv_async_t wake;
     _Atomic int orders; /* enum worker_order, from other threads */
@@ -68,10 +68,13 @@ static void on_prepare(uv_prepare_t *prepare)
     struct worker *worker = prepare->data;
     counter_add(&worker->counters, COUNT_TURNS, 1);
     counter_set(&worker->counters, GAUGE_LAST_TURN_MS, clock_ms(worker->env.clock));
-    if (!worker->ending)
+    if (!worker->ending) {
+        server_feed_parked(&worker->server);
         bus_flush(worker->bus);
+    }
     bool more = flush_run(&worker->flush);
     server_end_turn(&worker->server);
+    more = more || server_has_input(&worker->server);
     if (more)
         uv_idle_start(&worker->idle, do_nothing);
     else
@@ -191,6 +194,7 @@ static void begin_drain(struct worker *worker)
     worker->drain_end_ms = now + (whole > DRAIN_LEAST_MS ? whole : DRAIN_LEAST_MS);
     worker->drain_spread_end_ms = now + whole * DRAIN_SPREAD_PERCENT / 100;
     listener_close(&worker->listener);
+    server_hurry_handshakes(&worker->server);
     uv_timer_start(&worker->drain, on_drain_step, 0, DRAIN_STEP_MS);
 }
 
@@ -254,6 +258,7 @@ static struct server_limits limits_of(const struct worker_setup *setup)
         .ping_ms = ms_of(config->ping_interval),
         .pong_ms = ms_of(config->pong_timeout),
         .close_ms = ms_of(config->close_timeout),
+        .memory = ((uint64_t)config->memory_mb << 20) / (uint64_t)config->workers,
     };
 }
 
@@ -272,6 +277,7 @@ static void make_parts(struct worker *worker)
     rooms_init(&worker->rooms, &worker->env, &worker->counters, &worker->flush, &member_events, worker,
                ms_of(config->room_linger));
     worker->rooms.on_pressure = on_pressure;
+    worker->rooms.max_message = config->max_message;
     relay_init(&worker->relay, &connection_host, &worker->rooms, worker->deflater);
     worker->site.relay = &worker->relay;
     server_init(&worker->server, &worker->env, &worker->counters, &worker->flush, &limits, worker->deflater,

@@ -39,7 +39,7 @@ enum bus_failure {
 /* How much is waiting to be taken by the bus. */
 enum bus_pressure {
     BUS_FLOWING,
-    BUS_PRESSED, /* above 1 MiB unsent or unanswered: do not read from clients that publish */
+    BUS_PRESSED, /* much is unsent or unanswered (Redis: 1 MiB): do not read from clients that publish */
     BUS_REFUSING /* pressed for 2 s: refuse what they publish (1013) */
 };
 

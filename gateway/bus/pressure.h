@@ -1,7 +1,8 @@
 /* pressure.h -- how hard what waits for the bus presses on those who publish.
  *
- * Two marks, so that it does not flutter: pressed above 1 MiB, flowing again below 512 KiB; pressed for 2 s: refusing.
- * Owned by: the buses. Thread: the worker's. */
+ * Two marks, so that it does not flutter: pressed above the high one (1 MiB towards Redis, 8 MiB of another worker's
+ * inbox), flowing again below the low one, half of it; pressed for 2 s: refusing. Owned by: the buses. Thread: the
+ * worker's. */
 #ifndef PLENUM_GATEWAY_BUS_PRESSURE_H
 #define PLENUM_GATEWAY_BUS_PRESSURE_H
 

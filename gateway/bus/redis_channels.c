@@ -63,7 +63,7 @@ struct redis_channel *redis_channels_want(struct redis_channels *channels, struc
     channel->base.subscriber = subscriber;
     channel->base.confirmed = false; /* for this subscriber; the server may know it from before */
     channel->wanted = true;
-    channel->told = false;
+    channel->told = channel->denied = false;
     note_change(channels, channel);
     return channel;
 }
@@ -76,10 +76,41 @@ void redis_channels_drop(struct redis_channels *channels, struct redis_channel *
     note_change(channels, channel);
 }
 
+/* What was in flight for the channel has its answer. */
+static void answered(struct redis_channels *channels, struct redis_channel *channel)
+{
+    if (channel->operation == CHANNEL_SUBSCRIBING)
+        channels->subscribing--;
+    if (channels->asking == channel)
+        channels->asking = NULL;
+    channel->operation = CHANNEL_QUIET;
+}
+
+struct redis_channel *redis_channels_refused(struct redis_channels *channels)
+{
+    struct redis_channel *channel = channels->asking, *next;
+    if (channel) {
+        channel->denied = true;
+        answered(channels, channel);
+        note_change(channels, channel);
+        return channel;
+    }
+    HASH_ITER(hh, channels->by_name, channel, next)
+    {
+        if (channel->operation != CHANNEL_SUBSCRIBING)
+            continue;
+        channel->alone = true;
+        answered(channels, channel);
+        note_change(channels, channel);
+    }
+    return NULL;
+}
+
 void redis_channels_confirmed(struct redis_channels *channels, struct redis_channel *channel)
 {
     channel->confirmed = true; /* base.confirmed follows with the telling */
-    channel->operation = CHANNEL_QUIET;
+    channel->alone = false;
+    answered(channels, channel);
     note_change(channels, channel);
 }
 
@@ -96,10 +127,26 @@ void redis_channels_lost(struct redis_channels *channels)
     struct redis_channel *channel, *next;
     HASH_ITER(hh, channels->by_name, channel, next)
     {
-        channel->confirmed = channel->base.confirmed = channel->told = false;
-        channel->operation = CHANNEL_QUIET;
+        channel->confirmed = channel->base.confirmed = channel->told = channel->denied = false;
+        answered(channels, channel);
         note_change(channels, channel);
     }
+}
+
+/* Asks for the channel. Returns false when that has to wait for the answer to another. */
+static bool subscribe(struct redis_channels *channels, struct redis_channel *channel,
+                      const struct redis_channels_ops *ops, void *ctx)
+{
+    if (channel->denied)
+        return true; /* nothing more to do for it */
+    if (channels->asking || (channel->alone && channels->subscribing))
+        return false;
+    if (channel->alone)
+        channels->asking = channel;
+    channel->operation = CHANNEL_SUBSCRIBING;
+    channels->subscribing++;
+    ops->subscribe(ctx, (struct bytes){channel->name, channel->name_len});
+    return true;
 }
 
 /* Does the next thing for one channel. Returns true when it is to be looked at again in the next sync. */
@@ -123,11 +170,10 @@ static bool sync_one(struct redis_channels *channels, struct redis_channel *chan
     }
     if (!up)
         return true;
-    channel->operation = channel->wanted ? CHANNEL_SUBSCRIBING : CHANNEL_UNSUBSCRIBING;
     if (channel->wanted)
-        ops->subscribe(ctx, name);
-    else
-        ops->unsubscribe(ctx, name);
+        return !subscribe(channels, channel, ops, ctx);
+    channel->operation = CHANNEL_UNSUBSCRIBING;
+    ops->unsubscribe(ctx, name);
     return false;
 }
 

@@ -24,6 +24,8 @@ struct redis_channel {
     bool confirmed; /* by the server, on this connection */
     bool told;      /* the subscriber knows that it is confirmed; told again after a loss */
     bool changed;   /* stands in the list of changes */
+    bool alone;     /* a command that named it was refused: ask for it by itself */
+    bool denied;    /* it was refused by itself: not asked for again on this connection */
     uint16_t name_len;
     char name[]; /* of the channel on the server, terminated */
 };
@@ -31,7 +33,9 @@ struct redis_channel {
 struct redis_channels {
     struct redis_channel *by_name;
     struct redis_channel *changed;
-    uint64_t hash_key[2]; /* names come from strangers */
+    uint64_t hash_key[2];         /* names come from strangers */
+    uint32_t subscribing;         /* channels with a SUBSCRIBE in flight */
+    struct redis_channel *asking; /* the one that is asked for by itself; no other SUBSCRIBE is in flight then */
 };
 
 /* What redis_channels_sync asks for. Names are borrowed for the call. */
@@ -54,6 +58,10 @@ void redis_channels_drop(struct redis_channels *channels, struct redis_channel *
 /* The server says so. */
 void redis_channels_confirmed(struct redis_channels *channels, struct redis_channel *channel);
 void redis_channels_gone(struct redis_channels *channels, struct redis_channel *channel);
+/* The server refuses a SUBSCRIBE (-NOPERM), without a word which and over what channel. What was in flight is asked for
+ * again, one by one, so that a room that somebody may not join costs the others nothing. Returns the channel when it is
+ * known: it was asked for by itself. Else NULL. */
+struct redis_channel *redis_channels_refused(struct redis_channels *channels);
 /* The connection was lost, and everything confirmed with it. */
 void redis_channels_lost(struct redis_channels *channels);
 

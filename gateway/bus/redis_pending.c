@@ -28,14 +28,6 @@ void pending_push(struct pending_ring *ring, struct pending item)
     *pending_at(ring, ring->count - 1) = item;
 }
 
-void pending_push_front(struct pending_ring *ring, struct pending item)
-{
-    make_room(ring);
-    ring->count++;
-    ring->head = (ring->head - 1) & (ring->cap - 1);
-    *pending_at(ring, 0) = item;
-}
-
 struct pending pending_pop(struct pending_ring *ring)
 {
     assert(ring->count > 0);
@@ -43,13 +35,6 @@ struct pending pending_pop(struct pending_ring *ring)
     ring->head = (ring->head + 1) & (ring->cap - 1);
     ring->count--;
     return item;
-}
-
-struct pending pending_pop_back(struct pending_ring *ring)
-{
-    assert(ring->count > 0);
-    ring->count--;
-    return *pending_at(ring, ring->count);
 }
 
 void pending_close(struct pending_ring *ring)

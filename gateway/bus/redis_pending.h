@@ -31,9 +31,7 @@ struct pending_ring {
 };
 
 void pending_push(struct pending_ring *ring, struct pending item);
-void pending_push_front(struct pending_ring *ring, struct pending item);
 struct pending pending_pop(struct pending_ring *ring);
-struct pending pending_pop_back(struct pending_ring *ring);
 /* Frees the ring and the commands in it. */
 void pending_close(struct pending_ring *ring);
 

@@ -5,7 +5,10 @@
 
 #include "../../common/xalloc.h"
 
-enum { BATCH_CHANNELS = 512 }; /* a command: enough to save work, short enough for the server to serve others between */
+enum {
+    BATCH_CHANNELS = 512, /* a command: enough to save work, short enough for the server to serve others between */
+    DENIAL_LOG_EVERY_MS = 1000
+};
 
 /* One command in the making: the verb, then names that the channel table owns. */
 struct batch {
@@ -116,6 +119,21 @@ static void on_unsubscribed(void *ctx, struct bytes name)
         redis_channels_gone(&subscriber->channels, channel);
 }
 
+static void on_denied(void *ctx, struct bytes error)
+{
+    struct redis_subscriber *subscriber = ctx;
+    const struct redis_channel *channel = redis_channels_refused(&subscriber->channels);
+    if (!channel)
+        return; /* one of several: they are asked for one by one now */
+    const struct env *env = subscriber->link.env;
+    uint64_t now = clock_ms(env->clock);
+    if (subscriber->denial_logged_ms && now - subscriber->denial_logged_ms < DENIAL_LOG_EVERY_MS)
+        return;
+    subscriber->denial_logged_ms = now ? now : 1;
+    log_event(env->log, LOG_WARN, "redis refuses a channel",
+              log_bytes("channel", (struct bytes){channel->name, channel->name_len}), log_bytes("error", error));
+}
+
 static void on_up(void *ctx)
 {
     struct redis_subscriber *subscriber = ctx;
@@ -149,6 +167,7 @@ static const struct redis_link_events link_events = {
             .on_payload = on_payload,
             .on_subscribed = on_subscribed,
             .on_unsubscribed = on_unsubscribed,
+            .on_denied = on_denied,
         },
     .on_closed = on_link_closed,
 };

@@ -24,6 +24,7 @@ struct redis_subscriber {
     struct redis_channels channels;
     struct redis_channel *current;     /* of the message that is being read: pinned until its payload is there */
     bool telling;                      /* confirmations may be told */
+    uint64_t denial_logged_ms;         /* when the log was told last that a channel is refused */
     struct subscribe_batches *batches; /* the commands that a sync puts together */
     const struct redis_subscriber_events *events; /* constant, with ctx given back in each call */
     void *ctx;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../common/percent.h"
 #include "../../common/xalloc.h"
 #include "redis_bus.h"
 
@@ -12,39 +13,17 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* A copy of the bytes from begin to end with %XX decoded; NULL where a % is no such thing, or stands for a zero byte.
  */
 static char *decode(const char *begin, const char *end)
 {
-    char *out = xmalloc((size_t)(end - begin) + 1);
-    char *to = out;
-    for (const char *at = begin; at < end; at++) {
-        if (*at != '%') {
-            *to++ = *at;
-            continue;
-        }
-        int high = end - at > 2 ? hex_value(at[1]) : -1;
-        int low = high >= 0 ? hex_value(at[2]) : -1;
-        if (low < 0 || (high == 0 && low == 0)) {
-            free(out);
-            return NULL;
-        }
-        *to++ = (char)(high << 4 | low);
-        at += 2;
-    }
-    *to = '\0';
-    return out;
+    size_t len = (size_t)(end - begin);
+    char *out = xcalloc(1, len + 1);
+    ssize_t used = percent_decode((struct bytes){begin, len}, out, len);
+    if (used >= 0 && strlen(out) == (size_t)used)
+        return out;
+    free(out);
+    return NULL;
 }
 
 /* Reads digits only, from begin to end. Returns -1 when it is no number from min to max. */

@@ -207,16 +207,17 @@ void flush_settle(struct flush *flush, struct target *target)
     }
 }
 
-void flush_send_part(struct flush *flush, struct outlet *outlet, struct block *block, uint32_t from, uint32_t to)
-{
-    struct run run = {from, to};
-    if (!outlet->closed)
-        send_runs(flush, outlet, block, &run, 1);
-}
-
 void flush_send(struct flush *flush, struct outlet *outlet, struct block *block)
 {
-    flush_send_part(flush, outlet, block, 0, block->len);
+    struct run all = {0, block->len};
+    if (!outlet->closed)
+        send_runs(flush, outlet, block, &all, 1);
+}
+
+static void free_box(struct outlet *outlet)
+{
+    outbox_free(outlet->box);
+    outlet->box = NULL;
 }
 
 void flush_outlet(struct flush *flush, struct outlet *outlet)
@@ -239,10 +240,8 @@ void flush_outlet(struct flush *flush, struct outlet *outlet)
     }
     if (box->bytes <= flush->limits.soft_bytes)
         box->soft_since_ms = 0;
-    if (box->bytes == 0) {
-        outbox_free(box);
-        outlet->box = NULL;
-    }
+    if (box->bytes == 0)
+        free_box(outlet);
 }
 
 void flush_check_slow(struct flush *flush, struct outlet *outlet)
@@ -253,11 +252,21 @@ void flush_check_slow(struct flush *flush, struct outlet *outlet)
         trouble(flush, outlet, OUTLET_SLOW);
 }
 
+void flush_trim(struct flush *flush, struct outlet *outlet, size_t (*frame_size)(const uint8_t *frame))
+{
+    if (!outlet->box)
+        return;
+    size_t before = outlet->box->bytes;
+    outbox_trim(outlet->box, frame_size);
+    counter_sub(flush->counters, GAUGE_OUTBOX_BYTES, before - outlet->box->bytes);
+    if (outlet->box->bytes == 0)
+        free_box(outlet);
+}
+
 void flush_discard(struct flush *flush, struct outlet *outlet)
 {
     if (!outlet->box)
         return;
     counter_sub(flush->counters, GAUGE_OUTBOX_BYTES, outlet->box->bytes);
-    outbox_free(outlet->box);
-    outlet->box = NULL;
+    free_box(outlet);
 }

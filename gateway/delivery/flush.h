@@ -64,13 +64,15 @@ void flush_settle(struct flush *flush, struct target *target);
 /* Sends bytes to one outlet, behind what waits there: replies, pings, close frames. block may be shared; the caller
  * keeps its reference. */
 void flush_send(struct flush *flush, struct outlet *outlet, struct block *block);
-void flush_send_part(struct flush *flush, struct outlet *outlet, struct block *block, uint32_t from, uint32_t to);
 
 /* The socket can take more: sends from the outbox, and frees it when it is empty. */
 void flush_outlet(struct flush *flush, struct outlet *outlet);
 
 /* For the sweep: reports an outlet that has been above the soft limit for too long. */
 void flush_check_slow(struct flush *flush, struct outlet *outlet);
+
+/* Drops what waits but for the rest of a frame that is sent in part (see outbox_trim): what is sent next comes soon. */
+void flush_trim(struct flush *flush, struct outlet *outlet, size_t (*frame_size)(const uint8_t *frame));
 
 /* Drops what waits: the connection is gone. */
 void flush_discard(struct flush *flush, struct outlet *outlet);

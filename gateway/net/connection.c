@@ -62,10 +62,15 @@ void connection_finish(struct connection *connection)
 static void on_writable(struct stream *stream)
 {
     struct connection *connection = of(stream);
-    if (connection->outlet.box)
+    size_t waiting = connection->outlet.box ? connection->outlet.box->bytes : 0;
+    if (waiting)
         flush_outlet(connection->server->flush, &connection->outlet);
-    if (connection->outlet.box)
+    if (connection->outlet.box) {
+        if (connection->flags & CONNECTION_LAST_BYTES &&
+            connection->outlet.box->bytes < waiting) /* it takes its time */
+            connection->deadline = server_deadline(connection->server, connection->server->limits.close_ms);
         return;
+    }
     stream_want_write(stream, false);
     if (connection->flags & CONNECTION_LAST_BYTES && connection->state != CONNECTION_LINGER)
         shut_down(connection);
@@ -206,8 +211,11 @@ static void count_close(struct connection *connection)
 static void destroy(struct connection *connection)
 {
     connection->outlet.closed = true;
+    connection->close_code = 0; /* no close frame went out */
     if (connection->state == CONNECTION_OPEN)
         count_close(connection);
+    if (connection->flags & CONNECTION_PARKED)
+        server_unpark(connection->server, connection);
     leave_rooms(connection);
     if (connection->state <= CONNECTION_JOINING)
         connection_free_handshake(connection, connection->handshake);
@@ -235,49 +243,28 @@ static struct block *close_frame(const struct connection *connection, const char
     return block;
 }
 
-/* The offset of the first frame's end in a slice that may begin in the middle of it. A block is whole frames, but for
- * the one with the 101 reply, whose first byte no frame of ours has. */
-static uint32_t frame_end(const struct slice *slice)
+/* For outbox_trim. The 101 reply is in an outbox too; no frame of ours has its first byte. */
+static size_t size_of_frame(const uint8_t *frame)
 {
-    const uint8_t *data = slice->block->data;
-    if (data[0] == 'H')
-        return slice->to;
-    uint32_t at = 0;
-    while (at < slice->from)
-        at += (uint32_t)frame_size(data + at);
-    return at;
-}
-
-/* Drops what waits for a client that is too slow, so that the close frame is the next thing it gets: all but the rest
- * of a frame that it has a part of. */
-static void trim_outbox(struct connection *connection)
-{
-    struct outbox *box = connection->outlet.box;
-    if (!box)
-        return;
-    struct slice first = box->ring[box->head];
-    uint32_t end = frame_end(&first);
-    struct block *block = block_ref(first.block);
-    flush_discard(connection->server->flush, &connection->outlet);
-    if (end > first.from) {
-        connection->outlet.closed = false;
-        flush_send_part(connection->server->flush, &connection->outlet, block, first.from, end);
-        connection->outlet.closed = true;
-    }
-    block_unref(block);
+    return frame[0] == 'H' ? 0 : frame_size(frame);
 }
 
 /* Says goodbye: our close frame, then the peer's is awaited unless it has come (or cannot be understood). */
 static void say_close(struct connection *connection, const char *reason)
 {
+    struct server *server = connection->server;
+    bool ours = !(connection->flags & CONNECTION_LAST_BYTES) || *reason; /* not an answer to the peer's */
+    if (ours && connection->close_code != 1012)
+        server_log_refusal(server, connection, "connection closed", connection->close_code, reason);
     count_close(connection);
+    connection->state = CONNECTION_CLOSING; /* from here on its code stands */
     leave_rooms(connection);
-    if (connection->close_code == 1013)
-        trim_outbox(connection);
-    connection->state = CONNECTION_CLOSING;
-    connection->deadline = server_deadline(connection->server, connection->server->limits.close_ms);
+    if (connection->close_code == 1013) /* too slow: let the close frame be the next thing that it gets */
+        flush_trim(server->flush, &connection->outlet, size_of_frame);
+    connection->deadline = server_deadline(server, server->limits.close_ms);
     connection->flags &= (uint8_t)~CONNECTION_PAUSED;
-    stream_read_start(&connection->stream);
+    if (!(connection->flags & CONNECTION_PARKED))
+        stream_read_start(&connection->stream);
     bool deaf = connection->flags & CONNECTION_LAST_BYTES;
     connection_send_last(connection, close_frame(connection, reason));
     if (deaf)
@@ -313,8 +300,8 @@ static void sweep_open(struct connection *connection)
 {
     struct server *server = connection->server;
     flush_check_slow(server->flush, &connection->outlet);
-    if (connection->flags & CONNECTION_PAUSED)
-        return;
+    if (connection->flags & (CONNECTION_PAUSED | CONNECTION_PARKED))
+        return; /* it is we who do not read */
     if (connection->reader && (int32_t)(server->tick - reader_deadline(connection->reader)) >= 0) {
         counter_add(server->counters, COUNT_DROP_FRAGMENT, 1);
         connection_close(connection, 1008, "a message was left unfinished");
@@ -348,8 +335,11 @@ void connection_sweep(struct connection *connection)
         connection_refuse(connection, 408, NULL, "The request took too long.");
     } else if (connection->state == CONNECTION_JOINING) {
         connection_refuse(connection, 503, "Retry-After: 1\r\n", "The room cannot be joined now.");
+    } else if (connection->state == CONNECTION_CLOSING && !connection->outlet.box) {
+        connection_finish(connection); /* no answer to our close frame: end our half, so that it sees the end */
     } else {
-        stream_set_abort(&connection->stream);
+        if (connection->outlet.box) /* it takes nothing: a lingering socket would only hold memory */
+            stream_set_abort(&connection->stream);
         connection_drop(connection, "the peer did not close in time");
     }
 }
@@ -360,7 +350,22 @@ void connection_resume(struct connection *connection)
         return;
     connection->flags &= (uint8_t) ~(CONNECTION_PAUSED | CONNECTION_PINGED);
     connection->deadline = server_deadline(connection->server, connection->server->limits.ping_ms);
-    stream_read_start(&connection->stream);
+    if (connection->reader && reader_deadline(connection->reader))
+        reader_set_deadline(connection->reader,
+                            server_deadline(connection->server, connection->server->limits.message_ms));
+    if (!(connection->flags & CONNECTION_PARKED))
+        stream_read_start(&connection->stream);
+}
+
+size_t connection_weight(const struct connection *connection)
+{
+    size_t weight = 0;
+    const struct outbox *box = connection->outlet.box;
+    if (box && !connection->outlet.closed)
+        weight += box->bytes + box->ring[box->head].block->cap; /* the first slice may hold a whole block */
+    if (connection->state == CONNECTION_OPEN && connection->reader)
+        weight += reader_held(connection->reader);
+    return weight;
 }
 
 /* ---- the protocols' view */

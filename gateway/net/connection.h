@@ -34,7 +34,8 @@ enum connection_flag {
     CONNECTION_ENDING = 8,      /* in the server's list of endings */
     CONNECTION_DROP = 16,       /* ... to be dropped without another word */
     CONNECTION_LAST_BYTES = 32, /* shut down when the outbox is empty */
-    CONNECTION_OVER_LIMIT = 64  /* taken only to be told 503 */
+    CONNECTION_OVER_LIMIT = 64, /* taken only to be told 503 */
+    CONNECTION_PARKED = 128     /* its reader has input for another turn; nothing is read meanwhile */
 };
 
 /* What a connection needs until it is upgraded. */
@@ -89,6 +90,9 @@ void connection_drop(struct connection *connection, const char *reason);
 void connection_end(struct connection *connection, const char *reason);
 void connection_sweep(struct connection *connection);
 void connection_resume(struct connection *connection);
+void connection_feed_parked(struct connection *connection);
+/* Bytes of memory that it holds: what waits for it, and an unfinished message. */
+size_t connection_weight(const struct connection *connection);
 
 /* Between the three files. */
 void connection_read_http(struct connection *connection);

@@ -65,6 +65,7 @@ void connection_read_http(struct connection *connection)
 void connection_respond(struct connection *connection, const struct http_response *response)
 {
     struct server *server = connection->server;
+    connection->outlet.closed = true; /* a room that it is just leaving has no frames for it */
     if (connection->state == CONNECTION_JOINING)
         connection->session.protocol->on_close(&connection->session);
     connection->session.protocol = NULL;
@@ -97,7 +98,7 @@ void connection_refuse(struct connection *connection, int status, const char *he
     int len = snprintf(body, sizeof body, "%d %s\n%s\n", status, http_phrase(status), why);
     const struct http_request *request = &connection->handshake->request;
     bool head_only = request->complete && http_method(request) == HTTP_HEAD;
-    server_log_refusal(connection->server, "request refused", status, why);
+    server_log_refusal(connection->server, connection, "request refused", status, why);
     connection_respond(connection,
                        &(struct http_response){
                            .status = status, .headers = headers, .body = {body, (size_t)len}, .head_only = head_only});

@@ -12,22 +12,22 @@ static void fail(struct connection *connection, int code)
         connection_peer_closed(connection, code);
         return;
     }
-    server_log_refusal(connection->server, "connection failed", code, reasons[code - 1002]);
     connection->flags |= CONNECTION_LAST_BYTES;
     connection_close(connection, code, reasons[code - 1002]);
 }
 
-void connection_feed(struct connection *connection, struct bytes input)
+/* What came of reading. */
+static void after_feed(struct connection *connection, int result)
 {
     struct server *server = connection->server;
-    if (!connection->reader)
-        connection->reader = reader_borrow(&server->readers);
-    struct reader *reader = connection->reader;
-    int result = reader_feed(&server->readers, reader, input, connection->flags & CONNECTION_DEFLATE, connection);
     switch (result) {
     case READER_PARTIAL:
-        if (!reader_deadline(reader))
-            reader_set_deadline(reader, server_deadline(server, server->limits.message_ms));
+        if (!reader_deadline(connection->reader))
+            reader_set_deadline(connection->reader, server_deadline(server, server->limits.message_ms));
+        break;
+    case READER_PAUSED:
+        stream_read_stop(&connection->stream);
+        server_park(server, connection);
         break;
     case READER_BOUNDARY:
     case READER_STOPPED:
@@ -38,6 +38,30 @@ void connection_feed(struct connection *connection, struct bytes input)
     }
 }
 
+void connection_feed(struct connection *connection, struct bytes input)
+{
+    struct server *server = connection->server;
+    if (!connection->reader)
+        connection->reader = reader_borrow(&server->readers);
+    server->feed_input = 0;
+    after_feed(connection, reader_feed(&server->readers, connection->reader, input,
+                                       connection->flags & CONNECTION_DEFLATE, connection));
+}
+
+void connection_feed_parked(struct connection *connection)
+{
+    struct server *server = connection->server;
+    if (connection->flags & (CONNECTION_ENDING | CONNECTION_LAST_BYTES)) {
+        connection_free_reader(connection); /* all has been said: what is left is not looked at */
+    } else {
+        server->feed_input = 0;
+        after_feed(connection, reader_feed_parked(&server->readers, connection->reader,
+                                                  connection->flags & CONNECTION_DEFLATE, connection));
+    }
+    if (!(connection->flags & (CONNECTION_PARKED | CONNECTION_PAUSED)))
+        stream_read_start(&connection->stream);
+}
+
 void connection_read_frames(struct connection *connection)
 {
     struct server *server = connection->server;
@@ -46,6 +70,8 @@ void connection_read_frames(struct connection *connection)
         stream_read_stop(&connection->stream);
         return;
     }
+    if (server->turn_input > TURN_INPUT_MAX)
+        return; /* it is reported again in the next turn */
     ssize_t n = stream_read(&connection->stream, server->read_buffer, READ_SIZE);
     if (n == UV_EAGAIN)
         return;
@@ -77,6 +103,8 @@ static bool on_message(void *ctx, bool text, struct bytes payload)
         return true; /* after our close frame: nobody hears it, but the peer's close may be behind it */
     counter_add(connection->server->counters, COUNT_MESSAGES_IN, 1);
     counter_add(connection->server->counters, COUNT_BYTES_IN, payload.len);
+    connection->server->feed_input += payload.len + MESSAGE_COST;
+    connection->server->turn_input += payload.len + MESSAGE_COST;
     connection->session.protocol->on_message(&connection->session, text, payload);
     return still_open(connection);
 }
@@ -111,4 +139,10 @@ static bool on_close(void *ctx, int code, struct bytes reason)
     return false;
 }
 
-const struct websocket_events connection_frame_events = {on_message, on_ping, on_pong, on_close};
+static bool pause_reading(void *ctx)
+{
+    const struct server *server = ((struct connection *)ctx)->server;
+    return server->feed_input > FEED_INPUT_MAX || server->turn_input > TURN_INPUT_MAX;
+}
+
+const struct websocket_events connection_frame_events = {on_message, on_ping, on_pong, on_close, pause_reading};

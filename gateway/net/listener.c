@@ -50,17 +50,13 @@ static void on_rested(uv_timer_t *timer)
 /* Takes one client with the reserve descriptor and turns him away. Returns false when that failed too. */
 static bool turn_one_away(struct listener *listener)
 {
-    static const char reply[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
-                                "Connection: close\r\n\r\n";
     counter_add(listener->server->counters, COUNT_ACCEPT_ERRORS, 1);
     if (listener->reserve < 0)
         return false;
     close(listener->reserve);
     int fd = accept_one(listener);
-    if (fd >= 0) {
-        (void)!send(fd, reply, sizeof reply - 1, MSG_DONTWAIT | MSG_NOSIGNAL); /* best effort */
-        close(fd);
-    }
+    if (fd >= 0)
+        server_turn_away(listener->server, fd);
     listener->reserve = open_reserve();
     return fd >= 0 && listener->reserve >= 0;
 }

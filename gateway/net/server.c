@@ -1,8 +1,12 @@
 /* server.c -- see server.h. */
 #include "server.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,6 +38,7 @@ void server_close(struct server *server)
     free(server->read_buffer);
     free(server->table);
     free(server->endings);
+    free(server->parked);
 }
 
 /* ---- the table */
@@ -57,8 +62,7 @@ void server_remove(struct server *server, struct connection *connection)
     last->index = connection->index;
 }
 
-/* The last resort when even the reserve of refusals is used up. */
-static void turn_away(struct server *server, int fd)
+void server_turn_away(struct server *server, int fd)
 {
     static const char reply[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
                                 "Connection: close\r\n\r\n";
@@ -73,7 +77,7 @@ void server_accept(struct server *server, int fd)
     counter_add(server->counters, COUNT_ACCEPTED, 1);
     uint32_t total = atomic_load_explicit(server->limits.total, memory_order_relaxed);
     if (total >= server->limits.max_connections + REFUSALS_MAX)
-        turn_away(server, fd);
+        server_turn_away(server, fd);
     else
         connection_new(server, fd, total >= server->limits.max_connections);
 }
@@ -97,19 +101,85 @@ void server_end_turn(struct server *server)
         connection_end(ending.connection, ending.reason);
     }
     server->ending_count = 0;
+    server->turn_input = 0;
+}
+
+/* ---- input for another turn */
+
+void server_park(struct server *server, struct connection *connection)
+{
+    if (server->parked_count == server->parked_cap) {
+        server->parked_cap = server->parked_cap ? 2 * server->parked_cap : 16;
+        server->parked = xrealloc(server->parked, server->parked_cap * sizeof(struct connection *));
+    }
+    server->parked[server->parked_count++] = connection;
+    connection->flags |= CONNECTION_PARKED;
+}
+
+void server_unpark(struct server *server, struct connection *connection)
+{
+    uint32_t at = 0;
+    while (server->parked[at] != connection)
+        at++;
+    server->parked_count--;
+    memmove(&server->parked[at], &server->parked[at + 1], (server->parked_count - at) * sizeof(struct connection *));
+    connection->flags &= (uint8_t)~CONNECTION_PARKED;
+}
+
+void server_feed_parked(struct server *server)
+{
+    /* Each once at the most: who has still more goes to the end of the list. */
+    for (uint32_t i = server->parked_count; i && server_has_input(server) && server->turn_input <= TURN_INPUT_MAX;
+         i--) {
+        struct connection *connection = server->parked[0];
+        server_unpark(server, connection);
+        connection_feed_parked(connection);
+    }
 }
 
 /* ---- what concerns all */
 
+/* Closes those who hold the most, until what is left is half of the limit or nobody holds more than the others. */
+static void shed(struct server *server)
+{
+    size_t most = 0;
+    for (uint32_t i = 0; i < server->count; i++) {
+        size_t weight = connection_weight(server->table[i]);
+        most = weight > most ? weight : most;
+    }
+    for (uint32_t i = 0; i < server->count; i++) {
+        struct connection *connection = server->table[i];
+        if (connection_weight(connection) <= most / 2)
+            continue;
+        counter_add(server->counters, COUNT_DROP_MEMORY, 1);
+        connection_close(connection, 1013, "too much memory is held by slow clients");
+    }
+}
+
+static void log_suppressed(struct server *server, uint64_t second)
+{
+    if (second == server->log_second)
+        return;
+    if (server->log_suppressed)
+        log_event(server->env->log, LOG_INFO, "more clients were refused", log_int("lines", server->log_suppressed));
+    server->log_second = second;
+    server->log_this_second = server->log_suppressed = 0;
+}
+
 void server_sweep(struct server *server)
 {
-    server->tick = (uint32_t)((clock_ms(server->env->clock) - server->start_ms) / SERVER_TICK_MS);
+    uint64_t now = clock_ms(server->env->clock);
+    server->tick = (uint32_t)((now - server->start_ms) / SERVER_TICK_MS);
+    log_suppressed(server, now / 1000);
+    counter_set(server->counters, GAUGE_READER_BYTES, server->readers.held);
     uint32_t slice = server->count / SERVER_SLICES + 1;
     for (uint32_t i = 0; i < slice && server->count; i++) {
         if (server->sweep_at >= server->count)
             server->sweep_at = 0;
         connection_sweep(server->table[server->sweep_at++]);
     }
+    if (counter_get(server->counters, GAUGE_BLOCK_BYTES) + server->readers.held > server->limits.memory)
+        shed(server);
 }
 
 void server_pause(struct server *server, bool paused)
@@ -117,6 +187,16 @@ void server_pause(struct server *server, bool paused)
     server->paused = paused;
     for (uint32_t i = 0; !paused && i < server->count; i++)
         connection_resume(server->table[i]);
+}
+
+void server_hurry_handshakes(struct server *server)
+{
+    uint32_t soon = server_deadline(server, 1000);
+    for (uint32_t i = 0; i < server->count; i++) {
+        struct connection *connection = server->table[i];
+        if (connection->state == CONNECTION_HANDSHAKE && (int32_t)(connection->deadline - soon) > 0)
+            connection->deadline = soon;
+    }
 }
 
 uint32_t server_close_some(struct server *server, uint32_t limit, int code, const char *reason)
@@ -139,18 +219,35 @@ void server_abort(struct server *server)
     server_end_turn(server);
 }
 
-void server_log_refusal(struct server *server, const char *message, int code, const char *reason)
+/* The peer's address, or "?" when the socket is gone already. */
+static void peer_text(const struct connection *connection, char out[64])
 {
-    uint64_t second = clock_ms(server->env->clock) / 1000;
-    if (second != server->log_second) {
-        if (server->log_suppressed)
-            log_event(server->env->log, LOG_INFO, "more clients were refused",
-                      log_int("lines", server->log_suppressed));
-        server->log_second = second;
-        server->log_this_second = server->log_suppressed = 0;
-    }
-    if (server->log_this_second++ < LOG_LINES_MAX)
-        log_event(server->env->log, LOG_INFO, message, log_int("code", code), log_text("reason", reason));
-    else
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.v6 = {0}};
+    socklen_t len = sizeof address;
+    snprintf(out, 64, "?");
+    if (getpeername(stream_fd(&connection->stream), &address.any, &len) < 0)
+        return;
+    char host[INET6_ADDRSTRLEN] = "?";
+    bool v4 = address.any.sa_family == AF_INET;
+    uv_inet_ntop(address.any.sa_family, v4 ? (void *)&address.v4.sin_addr : (void *)&address.v6.sin6_addr, host,
+                 sizeof host);
+    snprintf(out, 64, v4 ? "%s:%d" : "[%s]:%d", host, ntohs(v4 ? address.v4.sin_port : address.v6.sin6_port));
+}
+
+void server_log_refusal(struct server *server, const struct connection *connection, const char *message, int code,
+                        const char *reason)
+{
+    log_suppressed(server, clock_ms(server->env->clock) / 1000);
+    if (server->log_this_second++ >= LOG_LINES_MAX) {
         server->log_suppressed++;
+        return;
+    }
+    char peer[64];
+    peer_text(connection, peer);
+    log_event(server->env->log, LOG_INFO, message, log_int("code", code), log_text("reason", reason),
+              log_text("peer", peer));
 }

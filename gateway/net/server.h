@@ -35,6 +35,7 @@ struct server_limits {
     uint32_t ping_ms;      /* of silence before we ping */
     uint32_t pong_ms;      /* of silence after that: 1001 */
     uint32_t close_ms;     /* for the peer to answer our close frame */
+    uint64_t memory;       /* bytes of what waits for clients and of unfinished messages: above it the worst go */
 };
 
 /* A connection to be ended at the end of the turn. */
@@ -60,8 +61,11 @@ struct server {
     uint64_t start_ms;
     struct ending *endings;
     uint32_t ending_count, ending_cap;
-    bool paused;         /* clients are not read: the bus is pressed */
-    uint64_t log_second; /* for server_log_refusal */
+    struct connection **parked; /* with input left over from an earlier turn */
+    uint32_t parked_count, parked_cap;
+    size_t turn_input, feed_input; /* bytes that clients have published in this turn, in this feed */
+    bool paused;                   /* clients are not read: the bus is pressed */
+    uint64_t log_second;           /* for server_log_refusal */
     uint32_t log_this_second, log_suppressed;
 };
 
@@ -69,8 +73,11 @@ enum {
     SERVER_SWEEP_MS = 50, /* call server_sweep so often; */
     SERVER_SLICES = 20,   /* each connection's turn comes once in so many calls */
     SERVER_TICK_MS = 100,
-    READ_SIZE = 64 * 1024, /* bytes of one read; one read per connection and turn */
-    JOIN_MS = 2000         /* for the bus to confirm a room: 503 */
+    READ_SIZE = 64 * 1024,      /* bytes of one read; one read per connection and turn */
+    JOIN_MS = 2000,             /* for the bus to confirm a room: 503 */
+    TURN_INPUT_MAX = 4 << 20,   /* bytes published in a turn, whoever sends them: 64 KiB of deflate inflate to 58 MiB */
+    FEED_INPUT_MAX = 256 << 10, /* ... by one connection */
+    MESSAGE_COST = 64           /* bytes that a message counts for besides its payload */
 };
 
 /* Copies limits; env, counters, flush and deflater are borrowed for the server's life. */
@@ -80,31 +87,50 @@ void server_init(struct server *server, const struct env *env, struct counters *
 /* No connection is left (server->count is 0). */
 void server_close(struct server *server);
 
+/* Says 503 to an accepted socket and closes it, without reading a request: the last resort when there is no room. Best
+ * effort: what it has sent may make the kernel reset the connection before the 503 is read. */
+void server_turn_away(struct server *server, int fd);
+
 /* Takes an accepted, non-blocking socket. */
 void server_accept(struct server *server, int fd);
+
+/* Goes on with the input that was too much for an earlier turn. Call it first at the end of a turn, before the bus. */
+void server_feed_parked(struct server *server);
+
+/* True when such input waits and may be read: the loop must not sleep. */
+static inline bool server_has_input(const struct server *server)
+{
+    return server->parked_count && !server->paused;
+}
 
 /* Carries out the closes that the turn has gathered. Call it last in the turn. */
 void server_end_turn(struct server *server);
 
-/* Looks after the deadlines of the next slice of connections. */
+/* Looks after the deadlines of the next slice of connections, and after the memory that clients hold. */
 void server_sweep(struct server *server);
 
 /* Stops and starts reading from open WebSockets; their idle deadlines stand still meanwhile. */
 void server_pause(struct server *server, bool paused);
 
-/* Closes up to `limit` open WebSockets with a code, those that came first. Returns how many. For the drain. */
+/* From now on a request has a second to be complete: the gateway drains. */
+void server_hurry_handshakes(struct server *server);
+
+/* Closes up to `limit` open WebSockets with a code. Returns how many. For the drain. */
 uint32_t server_close_some(struct server *server, uint32_t limit, int code, const char *reason);
 
 /* Drops everything at once. */
 void server_abort(struct server *server);
 
-/* A log line about a client that was refused, at most 20 a second: strangers must not fill the disk. */
-void server_log_refusal(struct server *server, const char *message, int code, const char *reason);
+/* A log line about a client that was refused or sent away, at most 20 a second: strangers must not fill the disk. */
+void server_log_refusal(struct server *server, const struct connection *connection, const char *message, int code,
+                        const char *reason);
 
 /* For connection.c: the table, and the list of endings. */
 void server_add(struct server *server, struct connection *connection);
 void server_remove(struct server *server, struct connection *connection);
 void server_end_later(struct server *server, struct connection *connection, const char *reason);
+void server_park(struct server *server, struct connection *connection);
+void server_unpark(struct server *server, struct connection *connection);
 
 /* The tick that is ms from now. */
 static inline uint32_t server_deadline(const struct server *server, uint32_t ms)

@@ -97,11 +97,3 @@ bool token_list_contains(struct bytes list, struct bytes token)
     } while (token_accept(&reader, ','));
     return false;
 }
-
-bool token_valid(struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (!token_char(text.data[i]))
-            return false;
-    return text.len > 0;
-}

@@ -33,7 +33,4 @@ bool token_at_end(struct token_reader *reader);
 /* True when the comma-separated list contains the token; case is ignored. */
 bool token_list_contains(struct bytes list, struct bytes token);
 
-/* True when all of text is one token. */
-bool token_valid(struct bytes text);
-
 #endif

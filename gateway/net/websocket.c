@@ -13,6 +13,7 @@ enum {
     SPARE_MAX = 64,          /* readers kept for the next borrower */
     BUFFER_KEEP = 64 * 1024, /* bytes of a reader's buffer that is kept with it */
     BUFFER_FIRST = 1024,
+    WSLAY_CONTEXT = 4272, /* bytes on the heap */
     CLOSE_PROTOCOL = 1002,
     CLOSE_BAD_DATA = 1007,
     CLOSE_TOO_BIG = 1009
@@ -39,6 +40,10 @@ struct reader {
     uint8_t control[CONTROL_PAYLOAD_MAX]; /* a control frame that came in pieces */
     uint8_t control_len;
     uint32_t deadline;
+
+    char *parked; /* input for another turn, or NULL */
+    size_t parked_len;
+    size_t charged; /* bytes of readers->held that are this one's */
 };
 
 /* wslay asks for bytes: the head first, then the payload, never what is behind the frame. */
@@ -73,8 +78,16 @@ static struct reader *reader_new(void)
     return reader;
 }
 
+/* Brings the account of what is held up to date. */
+static void charge(struct readers *readers, struct reader *reader, size_t bytes)
+{
+    readers->held += bytes - reader->charged;
+    reader->charged = bytes;
+}
+
 static void reader_free(struct reader *reader)
 {
+    free(reader->parked);
     wslay_frame_context_free(reader->wslay);
     free(reader->buffer);
     free(reader);
@@ -98,15 +111,19 @@ void readers_close(struct readers *readers)
 struct reader *reader_borrow(struct readers *readers)
 {
     struct reader *reader = readers->spare;
-    if (!reader)
-        return reader_new();
-    readers->spare = reader->next;
-    readers->spare_count--;
+    if (reader) {
+        readers->spare = reader->next;
+        readers->spare_count--;
+    } else {
+        reader = reader_new();
+    }
+    charge(readers, reader, reader_held(reader));
     return reader;
 }
 
 void reader_return(struct readers *readers, struct reader *reader)
 {
+    charge(readers, reader, 0);
     bool clean = reader->head_len == 0 && reader->opcode == 0; /* else wslay is in the middle of something */
     if (!clean || readers->spare_count == SPARE_MAX) {
         reader_free(reader);
@@ -117,6 +134,9 @@ void reader_return(struct readers *readers, struct reader *reader)
         reader->buffer = NULL;
         reader->cap = 0;
     }
+    free(reader->parked);
+    reader->parked = NULL;
+    reader->parked_len = 0;
     reader->deadline = 0;
     reader->next = readers->spare;
     readers->spare = reader;
@@ -307,35 +327,72 @@ static int on_control(struct readers *readers, struct reader *reader, const stru
     return go_on ? 0 : READER_STOPPED;
 }
 
-int reader_feed(struct readers *readers, struct reader *reader, struct bytes input, bool deflate, void *ctx)
+static void park(struct reader *reader)
 {
-    reader->input = input;
+    reader->parked_len = reader->input.len;
+    reader->parked = xmalloc(reader->parked_len);
+    memcpy(reader->parked, reader->input.data, reader->parked_len);
+}
+
+/* Reads one piece: what is there of a head, or of a frame behind it. Returns 0 to go on, READER_PARTIAL when more input
+ * is needed, READER_STOPPED or a close code. */
+static int read_piece(struct readers *readers, struct reader *reader, bool deflate, void *ctx)
+{
+    int result = read_head(readers, reader, deflate);
+    if (result != 0)
+        return result;
+    struct wslay_frame_iocb piece;
+    ssize_t n = wslay_frame_recv(reader->wslay, &piece);
+    if (n == WSLAY_ERR_WANT_READ)
+        return READER_PARTIAL;
+    if (n < 0) /* lengths that are not minimal, control frames that are too long or fragmented */
+        return CLOSE_PROTOCOL;
+    if (reader->payload_left == 0)
+        reader->head_len = reader->head_fed = 0;
+    result =
+        is_control(piece.opcode) ? on_control(readers, reader, &piece, ctx) : on_data(readers, reader, &piece, ctx);
+    if (result == 0 && reader->head_len == 0 && reader->opcode == 0)
+        reader->deadline = 0; /* what comes next is a new message, with a time of its own */
+    return result;
+}
+
+static int read_input(struct readers *readers, struct reader *reader, bool deflate, void *ctx)
+{
     for (;;) {
-        int result = read_head(readers, reader, deflate);
+        int result = read_piece(readers, reader, deflate, ctx);
         if (result == READER_PARTIAL)
             return reader->head_len || reader->opcode ? READER_PARTIAL : READER_BOUNDARY;
         if (result != 0)
             return result;
-        struct wslay_frame_iocb piece;
-        ssize_t n = wslay_frame_recv(reader->wslay, &piece);
-        if (n == WSLAY_ERR_WANT_READ)
-            return READER_PARTIAL;
-        if (n < 0) /* lengths that are not minimal, control frames that are too long or fragmented */
-            return CLOSE_PROTOCOL;
-        if (reader->payload_left == 0)
-            reader->head_len = reader->head_fed = 0;
-        result =
-            is_control(piece.opcode) ? on_control(readers, reader, &piece, ctx) : on_data(readers, reader, &piece, ctx);
-        if (result != 0)
-            return result;
-        if (reader->head_len == 0 && reader->opcode == 0)
-            reader->deadline = 0; /* what comes next is a new message, with a time of its own */
+        if (reader->input.len && readers->events->pause && readers->events->pause(ctx)) {
+            park(reader);
+            return READER_PAUSED;
+        }
     }
+}
+
+int reader_feed(struct readers *readers, struct reader *reader, struct bytes input, bool deflate, void *ctx)
+{
+    reader->input = input;
+    int result = read_input(readers, reader, deflate, ctx);
+    charge(readers, reader, reader_held(reader));
+    return result;
+}
+
+int reader_feed_parked(struct readers *readers, struct reader *reader, bool deflate, void *ctx)
+{
+    char *parked = reader->parked;
+    struct bytes input = {parked, reader->parked_len};
+    reader->parked = NULL;
+    reader->parked_len = 0;
+    int result = reader_feed(readers, reader, input, deflate, ctx);
+    free(parked);
+    return result;
 }
 
 size_t reader_held(const struct reader *reader)
 {
-    return reader->cap;
+    return sizeof *reader + WSLAY_CONTEXT + reader->cap + reader->parked_len;
 }
 
 void reader_set_deadline(struct reader *reader, uint32_t deadline)

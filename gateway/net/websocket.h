@@ -25,6 +25,8 @@ struct websocket_events {
     bool (*on_ping)(void *ctx, struct bytes payload);
     bool (*on_pong)(void *ctx, struct bytes payload);
     bool (*on_close)(void *ctx, int code, struct bytes reason); /* code 1005: the frame had none */
+    /* Asked when there is more input: true parks it in the reader, for another turn. NULL: never. */
+    bool (*pause)(void *ctx);
 };
 
 /* The readers of a worker, and what they share. */
@@ -34,6 +36,7 @@ struct readers {
     size_t max_message;        /* bytes, after inflating */
     struct reader *spare;      /* not borrowed now */
     int spare_count;
+    size_t held; /* bytes of all that are borrowed */
 };
 
 void readers_init(struct readers *readers, const struct websocket_events *events, struct deflater *deflater,
@@ -47,7 +50,8 @@ void reader_return(struct readers *readers, struct reader *reader);
 enum {
     READER_BOUNDARY = 0, /* all was read, and nothing is under way: give the reader back */
     READER_PARTIAL = 1,  /* in the middle of a frame or of a fragmented message */
-    READER_STOPPED = 2   /* a callback said so */
+    READER_STOPPED = 2,  /* a callback said so */
+    READER_PAUSED = 3    /* pause said so: go on with reader_feed_parked */
     /* 1002, 1007, 1009: fail the connection with this close code */
 };
 
@@ -55,7 +59,12 @@ enum {
 int reader_feed(struct readers *readers, struct reader *reader, struct bytes input, bool deflate, void *ctx)
     __attribute__((warn_unused_result));
 
-/* Bytes that the reader holds for an unfinished message: what it is charged with. */
+/* Goes on with the input that was parked. */
+int reader_feed_parked(struct readers *readers, struct reader *reader, bool deflate, void *ctx)
+    __attribute__((warn_unused_result));
+
+/* Bytes that the reader holds: its own, those of an unfinished message, parked input. Its connection is charged with
+ * it. */
 size_t reader_held(const struct reader *reader);
 
 /* For the owner: until when the unfinished message has to be complete (its own unit). 0, not set, whenever a new

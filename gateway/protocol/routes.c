@@ -1,40 +1,14 @@
 /* routes.c -- see routes.h. */
 #include "routes.h"
 
+#include "../../common/percent.h"
+
 static const char LOBBY[] = "lobby";
 static const char ROOMS[] = "/rooms/";
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Percent-decodes (RFC 3986, section 2.1) into out. Returns the length, size + 1 when it does not fit, or -1. */
-static long decode(struct bytes text, char *out, size_t size)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        if (c == '%') {
-            if (i + 2 >= text.len || hex_digit(text.data[i + 1]) < 0 || hex_digit(text.data[i + 2]) < 0)
-                return -1;
-            c = (char)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2]));
-            i += 2;
-        }
-        if (len < size)
-            out[len] = c;
-        len++;
-    }
-    return len > size ? (long)size + 1 : (long)len;
-}
-
 static void read_room(struct bytes name, struct route *route)
 {
-    long len = decode(name, route->room, sizeof route->room);
+    ssize_t len = percent_decode(name, route->room, sizeof route->room);
     if (len < 0) {
         route->kind = ROUTE_MALFORMED;
         return;

@@ -233,7 +233,10 @@ static void on_message(void *ctx, struct bus_channel *channel, struct bytes mess
     struct envelope envelope;
     switch (envelope_decode(message, &envelope)) {
     case ENVELOPE_OK:
-        deliver(rooms, room, &envelope);
+        if (rooms->max_message && envelope.payload.len > rooms->max_message)
+            counter_add(rooms->counters, COUNT_BUS_TOO_BIG, 1);
+        else
+            deliver(rooms, room, &envelope);
         break;
     case ENVELOPE_UNKNOWN_VERSION:
         counter_add(rooms->counters, COUNT_BUS_UNKNOWN_VERSION, 1);

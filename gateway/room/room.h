@@ -45,6 +45,7 @@ struct rooms {
     uint32_t last_member;                  /* counter: the lower half of the next member's id, less one */
     uint64_t linger_ms;                    /* how long a room stays subscribed when it is empty */
     struct room *empty_first, *empty_last; /* in the order in which they became empty */
+    size_t max_message;                    /* bytes of a payload; an admin may have published a larger one. 0: any */
     enum bus_pressure pressure;
     void (*on_pressure)(void *ctx, enum bus_pressure pressure);
 };
@@ -69,7 +70,7 @@ void room_leave(struct rooms *rooms, struct member *member);
 bool room_publish(struct rooms *rooms, struct member *member, enum envelope_kind kind, struct bytes payload)
     __attribute__((warn_unused_result));
 
-/* Gives up rooms that have been empty for long enough. Called about once a second. */
+/* Gives up rooms that have been empty for long enough. Called with every sweep. */
 void rooms_sweep(struct rooms *rooms);
 
 #endif

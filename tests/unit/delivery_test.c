@@ -345,18 +345,14 @@ static void reply(struct listener *listener)
 {
     struct message messages[3];
     struct block *block = block_new(&model.world.counters, 3 * (FRAME_HEAD + 20));
-    uint32_t begin[4] = {0}, count = 1 + roll(3), first = chance(30) ? roll(count) : 0;
+    uint32_t count = 1 + roll(3);
     for (uint32_t i = 0; i < count; i++) {
         messages[i] = (struct message){++model.last_number, (uint16_t)roll(20), REPLIES};
         block->len += (uint32_t)frame_write(&messages[i], block->data + block->len);
-        begin[i + 1] = block->len;
-        if (i >= first && !listener->peer.outlet.closed)
+        if (!listener->peer.outlet.closed)
             expect(listener, REPLIES, messages[i].number);
     }
-    if (first)
-        flush_send_part(&model.world.flush, &listener->peer.outlet, block, begin[first], block->len);
-    else
-        flush_send(&model.world.flush, &listener->peer.outlet, block);
+    flush_send(&model.world.flush, &listener->peer.outlet, block);
     block_unref(block);
     if (!listener->peer.outlet.closed && chance(20))
         assert_has_all(listener, REPLIES);

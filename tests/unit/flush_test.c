@@ -257,11 +257,10 @@ static void a_reply_goes_behind_what_waits(void **state)
     say(&world, audience, "a", 0);
     flush_all(&world);
     flush_send(&world.flush, &guest.peer.outlet, block);
-    flush_send_part(&world.flush, &guest.peer.outlet, block, 1, 5);
-    assert_int_equal(guest.peer.outlet.box->bytes, strlen("<a>[pong]pong"));
+    assert_int_equal(guest.peer.outlet.box->bytes, strlen("<a>[pong]"));
     block_unref(block); /* the caller's own; the outbox has its */
     peer_unblock(&world, &guest.peer, SIZE_MAX);
-    assert_got(&guest, "[pong]<a>[pong]pong");
+    assert_got(&guest, "[pong]<a>[pong]");
     dissolve(&world, audience);
     assert_nothing_is_left(&world);
 }
@@ -283,6 +282,49 @@ static void what_waits_can_be_dropped(void **state)
     flush_discard(&world.flush, &guest.peer.outlet); /* nothing waits: nothing happens */
     dissolve(&world, audience);
     assert_nothing_is_left(&world);
+}
+
+/* As outbox_trim wants it, for frames without a '>' inside: <...> */
+static size_t angle_size(const uint8_t *frame)
+{
+    return frame[0] == '<' ? strcspn((const char *)frame, ">") + 1 : 0;
+}
+
+static void what_waits_can_be_trimmed_to_the_rest_of_a_frame(void **state)
+{
+    (void)state;
+    static const char *const got[] = {"[bye]",      "<one>[bye]", "<one>[bye]",     "<one>[bye]",
+                                      "<one>[bye]", "<one>[bye]", "<one><two>[bye]"};
+    for (size_t room = 0; room < sizeof got / sizeof *got; room++) {
+        struct world world;
+        struct guest guests[2];
+        world_init(&world, &limits);
+        struct audience *audience = audience_of(&world, guests, 2, 1);
+        guests[0].peer.room = room;
+        say(&world, audience, "one", 0);
+        say(&world, audience, "two", 0);
+        flush_all(&world);
+        say(&world, audience, "three", 0); /* in another block */
+        flush_all(&world);
+        flush_trim(&world.flush, &guests[0].peer.outlet, angle_size);
+        size_t rest = room % 5 ? 5 - room % 5 : 0;
+        assert_int_equal(world_gauge(&world, GAUGE_OUTBOX_BYTES), rest);
+        if (rest)
+            assert_int_equal(guests[0].peer.outlet.box->bytes, rest);
+        else
+            assert_null(guests[0].peer.outlet.box);                   /* an empty one is no use to anybody */
+        flush_trim(&world.flush, &guests[0].peer.outlet, angle_size); /* nothing more to drop */
+        assert_int_equal(world_gauge(&world, GAUGE_OUTBOX_BYTES), rest);
+        guests[0].peer.room = rest ? 0 : SIZE_MAX;
+        struct block *block = reply(&world, "[bye]");
+        flush_send(&world.flush, &guests[0].peer.outlet, block);
+        block_unref(block);
+        peer_unblock(&world, &guests[0].peer, SIZE_MAX);
+        assert_got(&guests[0], got[room]);
+        assert_got(&guests[1], "<one><two><three>");
+        dissolve(&world, audience);
+        assert_nothing_is_left(&world);
+    }
 }
 
 /* ---- trouble */
@@ -352,7 +394,6 @@ static void above_the_hard_limit_is_full_once_and_nothing_is_sent_after(void **s
     flush_all(&world);
     struct block *block = reply(&world, "[pong]");
     flush_send(&world.flush, &guests[0].peer.outlet, block);
-    flush_send_part(&world.flush, &guests[0].peer.outlet, block, 0, 1);
     block_unref(block);
     world_advance_ms(&world, 2 * SOFT_MS);
     flush_check_slow(&world.flush, &guests[0].peer.outlet);
@@ -825,6 +866,7 @@ int main(void)
         cmocka_unit_test(one_who_catches_up_with_much_leaves_the_turn_to_others),
         cmocka_unit_test(a_reply_goes_behind_what_waits),
         cmocka_unit_test(what_waits_can_be_dropped),
+        cmocka_unit_test(what_waits_can_be_trimmed_to_the_rest_of_a_frame),
         cmocka_unit_test(a_broken_socket_is_reported_once_and_gets_nothing_more),
         cmocka_unit_test(a_socket_that_breaks_while_it_catches_up_is_reported_too),
         cmocka_unit_test(above_the_hard_limit_is_full_once_and_nothing_is_sent_after),

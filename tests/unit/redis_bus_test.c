@@ -316,6 +316,35 @@ static void a_refused_publish_is_told_as_refused(void **state)
     redisFree(client);
 }
 
+static void a_room_that_the_server_forbids_costs_the_others_nothing(void **state)
+{
+    struct bus_world *world = *state;
+    wait_until_up(world);
+    redisContext *client = redis_process_connect(&redis);
+    struct bus_worker *worker = &world->workers[0];
+    freeReplyObject(
+        redisCommand(client, "ACL SETUSER default resetchannels &plenum:{lobby} &plenum:{team* &plenum:{gw:*"));
+    world_run_for(world, 100); /* the server cuts off who had more */
+    wait_until_up(world);
+    uint64_t lost = counted(worker, COUNT_REDIS_LOST_ERROR);
+    int subscribers[4];
+    struct bus_channel *lobby = world_subscribe(worker, "lobby", &subscribers[0]); /* in one command with the next */
+    struct bus_channel *evil = world_subscribe(worker, "evil", &subscribers[1]);
+    struct bus_channel *team = world_subscribe(worker, "team1", &subscribers[2]);
+    world_until(world, lobby->confirmed && team->confirmed);
+    struct bus_channel *later = world_subscribe(worker, "team2", &subscribers[3]);
+    world_until(world, later->confirmed);
+    assert_false(evil->confirmed);
+    assert_int_equal(counted(worker, COUNT_REDIS_LOST_ERROR), lost);
+    world_publish(worker, "team1", "heard", 3);
+    world_until(world, world_last_is(worker, "heard"));
+    bus_unsubscribe(worker->bus, evil);
+    freeReplyObject(redisCommand(client, "ACL SETUSER default allchannels"));
+    evil = world_subscribe(worker, "evil", &subscribers[1]); /* who asks anew is asked for anew */
+    world_until(world, evil->confirmed);
+    redisFree(client);
+}
+
 static void a_read_only_server_is_left_until_it_is_primary(void **state)
 {
     struct bus_world *world = *state;
@@ -460,6 +489,7 @@ int main(void)
         cmocka_unit_test(a_user_with_a_password_gets_in),
         cmocka_unit_test(a_wrong_password_is_said_once_and_never_shown),
         CONTRACT_TEST(a_refused_publish_is_told_as_refused),
+        CONTRACT_TEST(a_room_that_the_server_forbids_costs_the_others_nothing),
         CONTRACT_TEST(a_read_only_server_is_left_until_it_is_primary),
         cmocka_unit_test(a_gateway_stands_in_redis_while_it_lives),
         cmocka_unit_test(a_gateway_id_that_is_taken_is_changed),

@@ -250,7 +250,8 @@ static void on_unsubscribed(void *ctx, struct bytes text)
 
 static void on_pubsub_value(void *ctx, const struct resp_value *value)
 {
-    static const struct redis_pubsub_events pubsub_events = {on_channel, on_payload, on_subscribed, on_unsubscribed};
+    static const struct redis_pubsub_events pubsub_events = {on_channel, on_payload, on_subscribed, on_unsubscribed,
+                                                             NULL};
     struct pubsub_notes *notes = ctx;
     enum redis_pubsub_result result = redis_pubsub_value(&notes->pubsub, value, &pubsub_events, notes);
     if (result == PUBSUB_IS_PONG)

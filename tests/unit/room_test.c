@@ -832,6 +832,44 @@ static void broken_envelopes_and_those_of_other_versions_are_counted_and_dropped
     go_home(house, &ann, 1);
 }
 
+/* An admin's PUBLISH knows no --max-message. */
+static void a_message_larger_than_max_message_is_dropped_and_counted(void **state)
+{
+    struct house *house = *state;
+    struct person people[2];
+    enter(house, &people[0], "lobby");
+    enter(house, &people[1], "lobby");
+    house->rooms.max_message = 5;
+    bring(house, "lobby", "fits.");
+    bring(house, "lobby", "larger");
+    bring(house, "lobby", "p1 0 - t - - 0 fits."); /* the payload is what counts */
+    bring(house, "lobby", "p1 0 - t - - 0 larger");
+    bring(house, "lobby", "");
+    end_turn(house);
+    assert_int_equal(world_gauge(&house->world, COUNT_BUS_TOO_BIG), 2);
+    assert_int_equal(world_gauge(&house->world, COUNT_BUS_MALFORMED), 0);
+    for (int i = 0; i < 2; i++)
+        assert_got(&people[i], "<fits.><fits.><>");
+    go_home(house, people, 2);
+}
+
+static void without_max_message_any_size_is_delivered(void **state)
+{
+    enum { MUCH = 3 << 20 };
+    struct house *house = *state;
+    struct person ann;
+    enter(house, &ann, "lobby");
+    assert_int_equal(house->rooms.max_message, 0); /* as rooms_init leaves it */
+    char *text = xcalloc(1, MUCH);
+    memset(text, 'x', MUCH);
+    bring_bytes(house, "lobby", text, MUCH);
+    free(text);
+    end_turn(house);
+    assert_int_equal(ann.peer.len, MUCH + strlen("<>"));
+    assert_int_equal(world_gauge(&house->world, COUNT_BUS_TOO_BIG), 0);
+    go_home(house, &ann, 1);
+}
+
 static void a_kind_that_no_encoding_carries_goes_to_nobody(void **state)
 {
     struct house *house = *state;
@@ -1001,6 +1039,8 @@ int main(void)
         ROOM_TEST(what_a_member_said_before_it_left_reaches_the_others),
         ROOM_TEST(an_admins_plain_text_reaches_everybody),
         ROOM_TEST(broken_envelopes_and_those_of_other_versions_are_counted_and_dropped),
+        ROOM_TEST(a_message_larger_than_max_message_is_dropped_and_counted),
+        ROOM_TEST(without_max_message_any_size_is_delivered),
         ROOM_TEST(a_kind_that_no_encoding_carries_goes_to_nobody),
         ROOM_TEST(the_latency_is_counted_for_each_receiver),
         ROOM_TEST(a_failed_publish_is_told_to_its_member_or_to_nobody),

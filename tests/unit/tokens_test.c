@@ -27,12 +27,9 @@ static void every_byte_is_judged_as_the_rfc_says(void **state)
 {
     (void)state;
     for (int c = 0; c < 256; c++) {
-        char text[3] = {'x', (char)c, 'y'};
         bool is_tchar = c != 0 && strchr(TCHARS, c) != NULL;
-        assert_int_equal(token_valid((struct bytes){text + 1, 1}), is_tchar);
-        assert_int_equal(token_valid((struct bytes){text, 3}), is_tchar);
+        assert_int_equal(token_char((char)c), is_tchar);
     }
-    assert_false(token_valid(BYTES("")));
 }
 
 static void a_token_ends_at_the_first_other_byte_and_the_space_behind_it_is_skipped(void **state)

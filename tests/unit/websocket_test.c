@@ -1,6 +1,7 @@
 /* websocket_test.c -- from a client's bytes to messages: what is told, and with which code a connection fails.
  *
- * Every stream is fed whole, byte by byte and in random pieces; the events and the end must be the same each time. */
+ * Every stream is fed whole, byte by byte and in random pieces, and once more with random pauses; the events and the
+ * end must be the same each time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +16,16 @@
 #include "gateway/net/websocket.h"
 #include "gateway/protocol/frame.h"
 
-enum { MAX_MESSAGE = 70000, RANDOM_SPLITS = 20, FIN = 0x80, RSV1 = 0x40, RSV2 = 0x20, RSV3 = 0x10, SHOWN = 32 };
+enum {
+    MAX_MESSAGE = 70000,
+    RANDOM_SPLITS = 20,
+    BARE_MAX = 8192,
+    FIN = 0x80,
+    RSV1 = 0x40,
+    RSV2 = 0x20,
+    RSV3 = 0x10,
+    SHOWN = 32
+};
 
 /* ---- a client's stream */
 
@@ -122,7 +132,21 @@ static bool on_close(void *ctx, int code, struct bytes reason)
     return false;
 }
 
-static const struct websocket_events events = {on_message, on_ping, on_pong, on_close};
+/* When to pause. */
+static struct {
+    int percent; /* of the times that it is asked; 0: never */
+    int count;   /* of the pauses */
+} pauses;
+
+static bool pause_reading(void *ctx)
+{
+    assert_ptr_equal(ctx, &told);
+    bool now = pauses.percent && next_noise() % 100 < (uint32_t)pauses.percent;
+    pauses.count += now;
+    return now;
+}
+
+static const struct websocket_events events = {on_message, on_ping, on_pong, on_close, pause_reading};
 static struct deflater *deflater;
 static struct readers readers;
 
@@ -133,6 +157,7 @@ static int set_up(void **state)
     readers_init(&readers, &events, deflater, MAX_MESSAGE);
     stream.len = told.len = 0;
     told.count = told.stop_at = 0;
+    pauses.percent = pauses.count = 0;
     noise = 1;
     return 0;
 }
@@ -140,6 +165,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    assert_int_equal(readers.held, 0); /* all were given back, and nothing is charged to nobody */
     readers_close(&readers);
     deflater_free(deflater);
     return 0;
@@ -155,12 +181,21 @@ static size_t piece_of(enum cut cut, size_t left)
     return size < left ? size : left;
 }
 
+/* Leaves parked input where it is, in place of going on with it. */
+static bool stay_parked;
+
+/* For a test with one reader. */
 static int feed_copy(struct reader *reader, struct bytes piece, bool deflate)
 {
     char *copy = xmalloc(piece.len ? piece.len : 1); /* of exactly that size, so that a sanitizer sees more */
     memcpy(copy, piece.data, piece.len);
     int result = reader_feed(&readers, reader, (struct bytes){copy, piece.len}, deflate, &told);
     free(copy);
+    assert_int_equal(readers.held, reader_held(reader));
+    while (result == READER_PAUSED && !stay_parked) {
+        result = reader_feed_parked(&readers, reader, deflate, &told);
+        assert_int_equal(readers.held, reader_held(reader));
+    }
     return result;
 }
 
@@ -193,11 +228,13 @@ static int feed(enum cut cut, bool deflate, size_t *used)
 static void assert_told(bool deflate, const char *expected, int end)
 {
     size_t used;
-    for (int i = 0; i < RANDOM_SPLITS + 2; i++) {
-        enum cut cut = i == 0 ? WHOLE : i == 1 ? BYTE_BY_BYTE : RANDOM;
+    for (int i = 0; i < 2 * (RANDOM_SPLITS + 2); i++) {
+        enum cut cut = i < 2 ? WHOLE : i < 4 ? BYTE_BY_BYTE : RANDOM;
+        pauses.percent = i % 2 ? 1 + (int)(next_noise() % 100) : 0;
         assert_int_equal(feed(cut, deflate, &used), end);
         assert_string_equal(told.text, expected);
     }
+    pauses.percent = 0;
     stream.len = 0;
 }
 
@@ -646,12 +683,16 @@ static void a_returned_reader_keeps_no_large_buffer(void **state)
     put_frame(FRAME_BINARY, (struct bytes){payload, sizeof payload});
     put_frame(FIN | FRAME_CONTINUATION, BYTES(""));
     struct reader *reader = reader_borrow(&readers);
-    assert_int_equal(reader_held(reader), 0);
+    size_t bare = reader_held(reader); /* itself, and no buffer */
+    assert_in_range(bare, 1, BARE_MAX);
+    assert_int_equal(readers.held, bare);
     assert_int_equal(feed_copy(reader, (struct bytes){(char *)stream.data, stream.len}, false), READER_BOUNDARY);
-    assert_in_range(reader_held(reader), sizeof payload, 2 * sizeof payload);
+    assert_in_range(reader_held(reader), bare + sizeof payload, bare + 2 * sizeof payload);
     reader_return(&readers, reader);
+    assert_int_equal(readers.held, 0);
     assert_ptr_equal(reader_borrow(&readers), reader);
-    assert_int_equal(reader_held(reader), 0);
+    assert_int_equal(reader_held(reader), bare);
+    assert_int_equal(readers.held, bare);
     reader_return(&readers, reader);
 }
 
@@ -661,9 +702,11 @@ static void only_so_many_spare_readers_are_kept(void **state)
     struct reader *all[100];
     for (int i = 0; i < 100; i++)
         all[i] = reader_borrow(&readers);
+    assert_int_equal(readers.held, 100 * reader_held(all[0]));
     for (int i = 0; i < 100; i++)
         reader_return(&readers, all[i]);
     assert_int_equal(readers.spare_count, 64);
+    assert_int_equal(readers.held, 0); /* spare ones are nobody's */
 }
 
 static void a_message_under_way_is_charged_with_its_bytes(void **state)
@@ -671,10 +714,15 @@ static void a_message_under_way_is_charged_with_its_bytes(void **state)
     (void)state;
     static char payload[20000];
     put_frame(FRAME_BINARY, (struct bytes){payload, sizeof payload});
-    struct reader *reader = reader_borrow(&readers);
-    assert_int_equal(feed_copy(reader, (struct bytes){(char *)stream.data, stream.len}, false), READER_PARTIAL);
-    assert_in_range(reader_held(reader), sizeof payload, 2 * sizeof payload);
-    reader_return(&readers, reader);
+    struct reader *reader = reader_borrow(&readers), *other = reader_borrow(&readers);
+    size_t bare = reader_held(reader);
+    int result = reader_feed(&readers, reader, (struct bytes){(char *)stream.data, stream.len}, false, &told);
+    assert_int_equal(result, READER_PARTIAL);
+    assert_in_range(reader_held(reader), bare + sizeof payload, bare + 2 * sizeof payload);
+    assert_int_equal(readers.held, reader_held(reader) + bare);
+    reader_return(&readers, reader); /* in the middle of it */
+    assert_int_equal(readers.held, bare);
+    reader_return(&readers, other);
 }
 
 static void a_deadline_is_of_one_message(void **state)
@@ -718,6 +766,120 @@ static void a_deadline_is_not_left_to_the_next_borrower(void **state)
     assert_ptr_equal(reader_borrow(&readers), reader);
     assert_int_equal(reader_deadline(reader), 0);
     reader_return(&readers, reader);
+}
+
+/* ---- pauses */
+
+static void what_is_parked_is_told_when_reading_goes_on(void **state)
+{
+    (void)state;
+    put_frame(FIN | FRAME_TEXT, BYTES("one"));
+    put_frame(FRAME_TEXT, BYTES("t"));
+    put_frame(FIN | FRAME_PING, BYTES("p"));
+    put_frame(FIN | FRAME_CONTINUATION, BYTES("wo"));
+    put_frame(FIN | FRAME_TEXT, BYTES("last"));
+    static const char *const expected[] = {"text one|", "text one|", "text one|ping p|", "text one|ping p|text two|",
+                                           "text one|ping p|text two|text last|"};
+    struct reader *reader = reader_borrow(&readers);
+    size_t bare = reader_held(reader);
+    pauses.percent = 100; /* after each frame, but for the last: there is no more input then */
+    stay_parked = true;
+    int result = feed_copy(reader, (struct bytes){(char *)stream.data, stream.len}, false);
+    for (int i = 0; i < 5; i++) {
+        assert_string_equal(told.text, expected[i]);
+        assert_int_equal(result, i < 4 ? READER_PAUSED : READER_BOUNDARY);
+        if (i < 4) {
+            assert_in_range(reader_held(reader), bare + 1, bare + 1024 + stream.len);
+            result = reader_feed_parked(&readers, reader, false, &told);
+        }
+    }
+    assert_int_equal(pauses.count, 4);
+    stay_parked = false;
+    reader_return(&readers, reader);
+}
+
+static void a_pause_comes_only_between_pieces_and_when_there_is_more(void **state)
+{
+    (void)state;
+    struct reader *reader = reader_borrow(&readers);
+    pauses.percent = 100;
+    put_frame(FIN | FRAME_TEXT, BYTES("all of it"));
+    assert_int_equal(feed_copy(reader, (struct bytes){(char *)stream.data, stream.len}, false), READER_BOUNDARY);
+    assert_int_equal(feed_copy(reader, BYTES(""), false), READER_BOUNDARY);
+    assert_int_equal(feed_copy(reader, (struct bytes){(char *)stream.data, 8}, false), READER_PARTIAL);
+    assert_int_equal(feed_copy(reader, (struct bytes){(char *)stream.data + 8, stream.len - 8}, false),
+                     READER_BOUNDARY);
+    assert_int_equal(pauses.count, 0);
+    assert_string_equal(told.text, "text all of it|text all of it|");
+    reader_return(&readers, reader);
+}
+
+/* A stop and a failure end it, whatever is left: it is not parked. */
+static void nothing_is_parked_behind_the_end(void **state)
+{
+    (void)state;
+    pauses.percent = 100;
+    stay_parked = true;
+    put_close(1000, BYTES(""));
+    put_frame(FIN | FRAME_TEXT, BYTES("never told"));
+    struct reader *reader = reader_borrow(&readers);
+    size_t bare = reader_held(reader);
+    assert_int_equal(feed_copy(reader, (struct bytes){(char *)stream.data, stream.len}, false), READER_STOPPED);
+    assert_in_range(reader_held(reader), bare, bare + 1024); /* a buffer at the most */
+    reader_return(&readers, reader);
+    stream.len = 0;
+    put_frame(FIN | FRAME_TEXT, BYTES("\xff"));
+    put_frame(FIN | FRAME_TEXT, BYTES("never told"));
+    reader = reader_borrow(&readers);
+    assert_int_equal(feed_copy(reader, (struct bytes){(char *)stream.data, stream.len}, false), 1007);
+    stay_parked = false;
+    reader_return(&readers, reader);
+    assert_int_equal(pauses.count, 0);
+}
+
+static void a_returned_reader_drops_what_was_parked(void **state)
+{
+    (void)state;
+    put_frame(FIN | FRAME_TEXT, BYTES("one"));
+    size_t boundary = stream.len;
+    put_frame(FRAME_TEXT, BYTES("never"));
+    put_frame(FIN | FRAME_CONTINUATION, BYTES(" told"));
+    size_t len = stream.len;
+    pauses.percent = 100;
+    stay_parked = true;
+    for (size_t begin = 0; begin <= boundary; begin += boundary) { /* parked at a boundary, and within a message */
+        struct reader *reader = reader_borrow(&readers);
+        told.len = 0;
+        assert_int_equal(feed_copy(reader, (struct bytes){(char *)stream.data + begin, len - begin}, false),
+                         READER_PAUSED);
+        reader_return(&readers, reader);
+        assert_int_equal(readers.held, 0);
+        assert_int_equal(readers.spare_count, begin == 0 ? 1 : 0); /* within a message it is not lent again */
+        struct reader *next = reader_borrow(&readers);
+        static char fresh[] = "\x81\x85\0\0\0\0fresh";
+        assert_int_equal(feed_copy(next, (struct bytes){fresh, sizeof fresh - 1}, false), READER_BOUNDARY);
+        assert_string_equal(told.text, begin == 0 ? "text one|text fresh|" : "text fresh|");
+        reader_return(&readers, next);
+        readers_close(&readers); /* the next round begins without a spare one */
+        readers_init(&readers, &events, deflater, MAX_MESSAGE);
+    }
+    stay_parked = false;
+}
+
+/* Two bombs in one read, as a connection is paused after each message. */
+static void compressed_messages_may_be_parked_between_each_other(void **state)
+{
+    (void)state;
+    static char zeros[MAX_MESSAGE];
+    char expected[128];
+    unsigned long check = crc32(0, (const Bytef *)zeros, sizeof zeros);
+    put_compressed(FRAME_BINARY, (struct bytes){zeros, sizeof zeros});
+    put_compressed(FRAME_BINARY, (struct bytes){zeros, sizeof zeros});
+    put_compressed(FRAME_TEXT, BYTES("end"));
+    snprintf(expected, sizeof expected, "binary %zu:%08lx|binary %zu:%08lx|text end|", sizeof zeros, check,
+             sizeof zeros, check);
+    assert_told(true, expected, READER_BOUNDARY);
+    assert_true(pauses.count > 0);
 }
 
 /* ---- anything */
@@ -797,6 +959,11 @@ int main(void)
         test(a_message_under_way_is_charged_with_its_bytes),
         test(a_deadline_is_of_one_message),
         test(a_deadline_is_not_left_to_the_next_borrower),
+        test(what_is_parked_is_told_when_reading_goes_on),
+        test(a_pause_comes_only_between_pieces_and_when_there_is_more),
+        test(nothing_is_parked_behind_the_end),
+        test(a_returned_reader_drops_what_was_parked),
+        test(compressed_messages_may_be_parked_between_each_other),
         test(random_streams_come_to_the_same_however_they_are_cut),
         test(damaged_streams_come_to_the_same_however_they_are_cut),
     };
