@@ -315,6 +315,7 @@ static void on_readable(struct stream *stream)
         if (link->resp.stopped || n < READ_SIZE)
             return;
     }
+    link->behind = true;
 }
 
 /* ---- connecting ---- */

@@ -73,8 +73,9 @@ struct redis_link {
     bool pinged;                /* a PING is unanswered */
     uint64_t ping_place;        /* a commander's: which reply is the PING's */
     char ping_nonce[17];
-    bool heard; /* bytes came since the last tick */
-    int silent; /* ticks without any while pinged */
+    bool behind; /* the last reading ended with its budget: there is more */
+    bool heard;  /* bytes came since the last tick */
+    int silent;  /* ticks without any while pinged */
 
     bool end_expected;         /* the owner has said goodbye: the server's closing is no loss */
     unsigned attempts;         /* since it was last well: chooses the wait before the next */

@@ -12,6 +12,7 @@
 #include "public_site.h"
 
 enum {
+    HELD_TURNS_MAX = 8, /* clients are read in one turn of so many at least */
     DRAIN_STEP_MS = 50,
     DRAIN_LEAST_MS = 1000,    /* for the closing handshakes, even when nothing is to be spread */
     DRAIN_SPREAD_PERCENT = 75 /* of the drain time for the closes; the rest for those who are slow to go */
@@ -42,7 +43,8 @@ struct worker {
     uv_async_t wake;
     _Atomic int orders; /* enum worker_order, from other threads */
     uint64_t sweep_due_ms, drain_end_ms, drain_spread_end_ms;
-    double drain_debt; /* clients that should have been closed by now */
+    double drain_debt;   /* clients that should have been closed by now */
+    uint32_t held_turns; /* in a row in which the bus was behind */
     bool draining, ending;
     uv_thread_t thread;
     bool started;
@@ -62,6 +64,14 @@ static void rest_before_polling(struct worker *worker)
         nanosleep(&(struct timespec){.tv_nsec = (long)wait}, NULL); /* the setting is below one second */
 }
 
+/* What the bus has for us comes before what clients have for the bus; but not for ever, when others send too much. */
+static void hold_clients(struct worker *worker)
+{
+    bool behind = bus_behind(worker->bus);
+    worker->held_turns = behind ? worker->held_turns + 1 : 0;
+    worker->server.held = behind && worker->held_turns % HELD_TURNS_MAX != 0;
+}
+
 /* The end of a turn: Redis first, as its answer takes longest, then the clients, then who is to go. */
 static void on_prepare(uv_prepare_t *prepare)
 {
@@ -69,6 +79,7 @@ static void on_prepare(uv_prepare_t *prepare)
     counter_add(&worker->counters, COUNT_TURNS, 1);
     counter_set(&worker->counters, GAUGE_LAST_TURN_MS, clock_ms(worker->env.clock));
     if (!worker->ending) {
+        hold_clients(worker);
         server_feed_parked(&worker->server);
         bus_flush(worker->bus);
     }

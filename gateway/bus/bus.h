@@ -57,6 +57,7 @@ struct bus_ops {
     void (*publish)(struct bus *bus, struct bytes room, const struct envelope *envelope);
     void (*flush)(struct bus *bus);
     bool (*idle)(const struct bus *bus);
+    bool (*behind)(const struct bus *bus); /* NULL: never */
     void (*close)(struct bus *bus, void (*on_closed)(void *ctx), void *ctx);
 };
 
@@ -98,6 +99,14 @@ static inline void bus_flush(struct bus *bus)
 static inline bool bus_idle(const struct bus *bus)
 {
     return bus->ops->idle(bus);
+}
+
+/* True when the bus had more for this worker in this turn than it took: then take that before anything new from
+ * clients. Else a worker that publishes faster than it reads makes Redis cut its subscriber off (32 MiB). Asked once a
+ * turn. */
+static inline bool bus_behind(const struct bus *bus)
+{
+    return bus->ops->behind && bus->ops->behind(bus);
 }
 
 /* Ends it; on_closed is called once, later, when its memory is gone. Channels are dead from this call on. */

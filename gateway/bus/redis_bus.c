@@ -232,6 +232,15 @@ static void bus_op_flush(struct bus *base)
     update_gauges(bus);
 }
 
+/* A word on the turn that ends: the next reading says it anew. */
+static bool bus_op_behind(const struct bus *base)
+{
+    struct redis_link *link = &((struct redis_bus *)base)->subscriber.link;
+    bool behind = link->behind;
+    link->behind = false;
+    return behind;
+}
+
 static bool bus_op_idle(const struct bus *base)
 {
     return ((const struct redis_bus *)base)->commander.publishes == 0;
@@ -352,6 +361,7 @@ static const struct bus_ops ops = {
     .publish = bus_op_publish,
     .flush = bus_op_flush,
     .idle = bus_op_idle,
+    .behind = bus_op_behind,
     .close = bus_op_close,
 };
 

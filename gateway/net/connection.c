@@ -263,9 +263,12 @@ static void say_close(struct connection *connection, const char *reason)
         flush_trim(server->flush, &connection->outlet, size_of_frame);
     connection->deadline = server_deadline(server, server->limits.close_ms);
     connection->flags &= (uint8_t)~CONNECTION_PAUSED;
-    if (!(connection->flags & CONNECTION_PARKED))
-        stream_read_start(&connection->stream);
-    bool deaf = connection->flags & CONNECTION_LAST_BYTES;
+    if (connection->flags & CONNECTION_PARKED)
+        server_unpark(server, connection);
+    stream_read_start(&connection->stream);
+    bool deaf = connection->flags & CONNECTION_LAST_BYTES || connection->reader;
+    connection_free_reader(
+        connection); /* an unfinished message is let go of; the peer's close cannot be told from it */
     connection_send_last(connection, close_frame(connection, reason));
     if (deaf)
         connection_finish(connection);

@@ -70,7 +70,7 @@ void connection_read_frames(struct connection *connection)
         stream_read_stop(&connection->stream);
         return;
     }
-    if (server->turn_input > TURN_INPUT_MAX)
+    if (server->held || server->turn_input > TURN_INPUT_MAX)
         return; /* it is reported again in the next turn */
     ssize_t n = stream_read(&connection->stream, server->read_buffer, READ_SIZE);
     if (n == UV_EAGAIN)

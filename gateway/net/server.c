@@ -128,6 +128,10 @@ void server_unpark(struct server *server, struct connection *connection)
 
 void server_feed_parked(struct server *server)
 {
+    bool open = server->was_open;
+    server->was_open = !server->paused && !server->held;
+    if (!open || !server->was_open)
+        return;
     /* Each once at the most: who has still more goes to the end of the list. */
     for (uint32_t i = server->parked_count; i && server_has_input(server) && server->turn_input <= TURN_INPUT_MAX;
          i--) {
@@ -135,6 +139,7 @@ void server_feed_parked(struct server *server)
         server_unpark(server, connection);
         connection_feed_parked(connection);
     }
+    server->was_open = !server->paused;
 }
 
 /* ---- what concerns all */

@@ -65,6 +65,8 @@ struct server {
     uint32_t parked_count, parked_cap;
     size_t turn_input, feed_input; /* bytes that clients have published in this turn, in this feed */
     bool paused;                   /* clients are not read: the bus is pressed */
+    bool was_open;                 /* clients could be read in the last poll: else they come before what is parked */
+    bool held;                     /* ... in this turn: the bus has more for us than we took; set by the worker */
     uint64_t log_second;           /* for server_log_refusal */
     uint32_t log_this_second, log_suppressed;
 };
