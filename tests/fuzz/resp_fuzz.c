@@ -53,7 +53,7 @@ static void on_change(void *ctx, struct bytes text)
 
 static void on_value(void *ctx, const struct resp_value *value)
 {
-    static const struct redis_pubsub_events events = {on_channel, on_payload, on_change, on_change};
+    static const struct redis_pubsub_events events = {on_channel, on_payload, on_change, on_change, NULL};
     struct digest *digest = ctx;
     const long long numbers[] = {value->type, value->depth, value->index, value->number};
     mix(digest, numbers, sizeof numbers);

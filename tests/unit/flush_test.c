@@ -287,7 +287,10 @@ static void what_waits_can_be_dropped(void **state)
 /* As outbox_trim wants it, for frames without a '>' inside: <...> */
 static size_t angle_size(const uint8_t *frame)
 {
-    return frame[0] == '<' ? strcspn((const char *)frame, ">") + 1 : 0;
+    size_t len = 1;
+    while (frame[0] == '<' && frame[len - 1] != '>')
+        len++;
+    return frame[0] == '<' ? len : 0;
 }
 
 static void what_waits_can_be_trimmed_to_the_rest_of_a_frame(void **state)
