@@ -109,7 +109,7 @@ struct redis_channel *redis_channels_refused(struct redis_channels *channels)
 void redis_channels_confirmed(struct redis_channels *channels, struct redis_channel *channel)
 {
     channel->confirmed = true; /* base.confirmed follows with the telling */
-    channel->alone = false;
+    channel->alone = channel->denied = false;
     answered(channels, channel);
     note_change(channels, channel);
 }

@@ -10,7 +10,10 @@
 #include "../../common/xalloc.h"
 #include "../protocol/frame.h"
 
-enum { LINGER_MS = 1000 }; /* for the peer to close after we have shut down */
+enum {
+    LINGER_MS = 1000,   /* for the peer to close after we have shut down */
+    SLICE_WEIGHT = 4096 /* bytes that a slice may hold besides its own: a copy's block that is not full */
+};
 
 /* ---- the stream's events */
 
@@ -66,8 +69,7 @@ static void on_writable(struct stream *stream)
     if (waiting)
         flush_outlet(connection->server->flush, &connection->outlet);
     if (connection->outlet.box) {
-        if (connection->flags & CONNECTION_LAST_BYTES &&
-            connection->outlet.box->bytes < waiting) /* it takes its time */
+        if (connection->state == CONNECTION_CLOSING && connection->outlet.box->bytes < waiting) /* it takes its time */
             connection->deadline = server_deadline(connection->server, connection->server->limits.close_ms);
         return;
     }
@@ -259,7 +261,8 @@ static void say_close(struct connection *connection, const char *reason)
     count_close(connection);
     connection->state = CONNECTION_CLOSING; /* from here on its code stands */
     leave_rooms(connection);
-    if (connection->close_code == 1013) /* too slow: let the close frame be the next thing that it gets */
+    bool peer_closed = !ours;
+    if (connection->close_code == 1013 || peer_closed) /* let the close frame be the next thing that it gets */
         flush_trim(server->flush, &connection->outlet, size_of_frame);
     connection->deadline = server_deadline(server, server->limits.close_ms);
     connection->flags &= (uint8_t)~CONNECTION_PAUSED;
@@ -347,15 +350,24 @@ void connection_sweep(struct connection *connection)
     }
 }
 
+/* Its time begins anew: it was we who did not read. */
+void connection_renew(struct connection *connection)
+{
+    const struct server *server = connection->server;
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    connection->flags &= (uint8_t)~CONNECTION_PINGED;
+    connection->deadline = server_deadline(server, server->limits.ping_ms);
+    if (connection->reader && reader_deadline(connection->reader))
+        reader_set_deadline(connection->reader, server_deadline(server, server->limits.message_ms));
+}
+
 void connection_resume(struct connection *connection)
 {
     if (!(connection->flags & CONNECTION_PAUSED))
         return;
-    connection->flags &= (uint8_t) ~(CONNECTION_PAUSED | CONNECTION_PINGED);
-    connection->deadline = server_deadline(connection->server, connection->server->limits.ping_ms);
-    if (connection->reader && reader_deadline(connection->reader))
-        reader_set_deadline(connection->reader,
-                            server_deadline(connection->server, connection->server->limits.message_ms));
+    connection->flags &= (uint8_t)~CONNECTION_PAUSED;
+    connection_renew(connection);
     if (!(connection->flags & CONNECTION_PARKED))
         stream_read_start(&connection->stream);
 }
@@ -364,9 +376,11 @@ size_t connection_weight(const struct connection *connection)
 {
     size_t weight = 0;
     const struct outbox *box = connection->outlet.box;
-    if (box && !connection->outlet.closed)
-        weight += box->bytes + box->ring[box->head].block->cap; /* the first slice may hold a whole block */
-    if (connection->state == CONNECTION_OPEN && connection->reader)
+    if (box) {
+        const struct block *first = box->ring[box->head].block; /* it may hold a whole block of its own */
+        weight += box->bytes + (first->refs == 1 ? first->cap : 0) + box->count * (size_t)SLICE_WEIGHT;
+    }
+    if (connection->state >= CONNECTION_OPEN && connection->reader)
         weight += reader_held(connection->reader);
     return weight;
 }

@@ -91,6 +91,7 @@ void connection_end(struct connection *connection, const char *reason);
 void connection_sweep(struct connection *connection);
 void connection_resume(struct connection *connection);
 void connection_feed_parked(struct connection *connection);
+void connection_renew(struct connection *connection);
 /* Bytes of memory that it holds: what waits for it, and an unfinished message. */
 size_t connection_weight(const struct connection *connection);
 

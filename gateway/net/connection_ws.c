@@ -55,6 +55,7 @@ void connection_feed_parked(struct connection *connection)
         connection_free_reader(connection); /* all has been said: what is left is not looked at */
     } else {
         server->feed_input = 0;
+        connection_renew(connection); /* it was we who did not read */
         after_feed(connection, reader_feed_parked(&server->readers, connection->reader,
                                                   connection->flags & CONNECTION_DEFLATE, connection));
     }
@@ -70,8 +71,10 @@ void connection_read_frames(struct connection *connection)
         stream_read_stop(&connection->stream);
         return;
     }
-    if (server->held || server->turn_input > TURN_INPUT_MAX)
-        return; /* it is reported again in the next turn */
+    if (server->held || server->turn_input > TURN_INPUT_MAX) {
+        connection_renew(connection); /* it is we who do not read; it is reported again in the next turn */
+        return;
+    }
     ssize_t n = stream_read(&connection->stream, server->read_buffer, READ_SIZE);
     if (n == UV_EAGAIN)
         return;
@@ -103,8 +106,6 @@ static bool on_message(void *ctx, bool text, struct bytes payload)
         return true; /* after our close frame: nobody hears it, but the peer's close may be behind it */
     counter_add(connection->server->counters, COUNT_MESSAGES_IN, 1);
     counter_add(connection->server->counters, COUNT_BYTES_IN, payload.len);
-    connection->server->feed_input += payload.len + MESSAGE_COST;
-    connection->server->turn_input += payload.len + MESSAGE_COST;
     connection->session.protocol->on_message(&connection->session, text, payload);
     return still_open(connection);
 }
@@ -145,4 +146,11 @@ static bool pause_reading(void *ctx)
     return server->feed_input > FEED_INPUT_MAX || server->turn_input > TURN_INPUT_MAX;
 }
 
-const struct websocket_events connection_frame_events = {on_message, on_ping, on_pong, on_close, pause_reading};
+static void spend(void *ctx, size_t bytes)
+{
+    struct server *server = ((struct connection *)ctx)->server;
+    server->feed_input += bytes;
+    server->turn_input += bytes;
+}
+
+const struct websocket_events connection_frame_events = {on_message, on_ping, on_pong, on_close, pause_reading, spend};

@@ -14,8 +14,9 @@
 #include "connection.h"
 
 enum {
-    REFUSALS_MAX = 64, /* sockets beyond the limit that are taken to be told 503 */
-    LOG_LINES_MAX = 20 /* of refusals in a second */
+    REFUSALS_MAX = 64,     /* sockets beyond the limit that are taken to be told 503 */
+    LOG_LINES_MAX = 20,    /* of refusals in a second */
+    SHED_LEAST = 64 * 1024 /* bytes: who holds less is not closed for want of memory */
 };
 
 void server_init(struct server *server, const struct env *env, struct counters *counters, struct flush *flush,
@@ -133,8 +134,10 @@ void server_feed_parked(struct server *server)
     if (!open || !server->was_open)
         return;
     /* Each once at the most: who has still more goes to the end of the list. */
-    for (uint32_t i = server->parked_count; i && server_has_input(server) && server->turn_input <= TURN_INPUT_MAX;
-         i--) {
+    uint32_t count = server->parked_count;
+    for (uint32_t i = 0; i < count && server_has_input(server); i++) {
+        if (i > 0 && server->turn_input > TURN_INPUT_MAX)
+            break; /* but one has its turn, however much was read before */
         struct connection *connection = server->parked[0];
         server_unpark(server, connection);
         connection_feed_parked(connection);
@@ -144,21 +147,47 @@ void server_feed_parked(struct server *server)
 
 /* ---- what concerns all */
 
-/* Closes those who hold the most, until what is left is half of the limit or nobody holds more than the others. */
-static void shed(struct server *server)
+/* Who is on the way out and still holds much goes at once. Returns true when there was one. */
+static bool shed_closing(struct server *server)
 {
-    size_t most = 0;
+    bool any = false;
+    for (uint32_t i = 0; i < server->count; i++) {
+        struct connection *connection = server->table[i];
+        if (connection->state < CONNECTION_CLOSING || connection_weight(connection) < SHED_LEAST)
+            continue;
+        stream_set_abort(&connection->stream);
+        connection_drop(connection, "it held too much while it closed");
+        any = true;
+    }
+    return any;
+}
+
+/* Closes those who hold the most, until that makes up for `excess` bytes. Those who hold little are never the ones. */
+static void shed_open(struct server *server, size_t excess)
+{
+    size_t most = SHED_LEAST;
     for (uint32_t i = 0; i < server->count; i++) {
         size_t weight = connection_weight(server->table[i]);
         most = weight > most ? weight : most;
     }
-    for (uint32_t i = 0; i < server->count; i++) {
+    size_t closed = 0;
+    for (uint32_t i = 0; i < server->count && closed < excess; i++) {
         struct connection *connection = server->table[i];
-        if (connection_weight(connection) <= most / 2)
+        size_t weight = connection_weight(connection);
+        if (connection->state != CONNECTION_OPEN || connection->flags & CONNECTION_ENDING || weight < SHED_LEAST ||
+            weight < most / 2)
             continue;
+        closed += weight;
         counter_add(server->counters, COUNT_DROP_MEMORY, 1);
         connection_close(connection, 1013, "too much memory is held by slow clients");
     }
+}
+
+static void shed(struct server *server)
+{
+    uint64_t held = counter_get(server->counters, GAUGE_BLOCK_BYTES) + server->readers.held;
+    if (held > server->limits.memory && !shed_closing(server))
+        shed_open(server, held - server->limits.memory / 2);
 }
 
 static void log_suppressed(struct server *server, uint64_t second)
@@ -183,8 +212,7 @@ void server_sweep(struct server *server)
             server->sweep_at = 0;
         connection_sweep(server->table[server->sweep_at++]);
     }
-    if (counter_get(server->counters, GAUGE_BLOCK_BYTES) + server->readers.held > server->limits.memory)
-        shed(server);
+    shed(server);
 }
 
 void server_pause(struct server *server, bool paused)

@@ -63,7 +63,7 @@ struct server {
     uint32_t ending_count, ending_cap;
     struct connection **parked; /* with input left over from an earlier turn */
     uint32_t parked_count, parked_cap;
-    size_t turn_input, feed_input; /* bytes that clients have published in this turn, in this feed */
+    size_t turn_input, feed_input; /* what reading from clients has cost in this turn, in this feed; in bytes */
     bool paused;                   /* clients are not read: the bus is pressed */
     bool was_open;                 /* clients could be read in the last poll: else they come before what is parked */
     bool held;                     /* ... in this turn: the bus has more for us than we took; set by the worker */
@@ -75,11 +75,10 @@ enum {
     SERVER_SWEEP_MS = 50, /* call server_sweep so often; */
     SERVER_SLICES = 20,   /* each connection's turn comes once in so many calls */
     SERVER_TICK_MS = 100,
-    READ_SIZE = 64 * 1024,      /* bytes of one read; one read per connection and turn */
-    JOIN_MS = 2000,             /* for the bus to confirm a room: 503 */
-    TURN_INPUT_MAX = 4 << 20,   /* bytes published in a turn, whoever sends them: 64 KiB of deflate inflate to 58 MiB */
-    FEED_INPUT_MAX = 256 << 10, /* ... by one connection */
-    MESSAGE_COST = 64           /* bytes that a message counts for besides its payload */
+    READ_SIZE = 64 * 1024,     /* bytes of one read; one read per connection and turn */
+    JOIN_MS = 2000,            /* for the bus to confirm a room: 503 */
+    TURN_INPUT_MAX = 16 << 20, /* bytes read in a turn, whoever sends them: 64 KiB of deflate inflate to 58 MiB */
+    FEED_INPUT_MAX = 256 << 10 /* ... by one connection */
 };
 
 /* Copies limits; env, counters, flush and deflater are borrowed for the server's life. */

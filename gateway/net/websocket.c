@@ -14,6 +14,8 @@ enum {
     BUFFER_KEEP = 64 * 1024, /* bytes of a reader's buffer that is kept with it */
     BUFFER_FIRST = 1024,
     WSLAY_CONTEXT = 4272, /* bytes on the heap */
+    PIECE_COST = 64,      /* what a frame costs besides its bytes */
+    PING_COST = 512,      /* ... when it has to be answered by a send */
     CLOSE_PROTOCOL = 1002,
     CLOSE_BAD_DATA = 1007,
     CLOSE_TOO_BIG = 1009
@@ -43,6 +45,7 @@ struct reader {
 
     char *parked; /* input for another turn, or NULL */
     size_t parked_len;
+    size_t cost;    /* of the piece being read, see spend */
     size_t charged; /* bytes of readers->held that are this one's */
 };
 
@@ -261,6 +264,7 @@ static int deliver(struct readers *readers, struct reader *reader, struct bytes 
         enum inflate_result result = deflater_inflate(readers->deflater, payload, &payload);
         if (result != INFLATE_OK)
             return result == INFLATE_TOO_BIG ? CLOSE_TOO_BIG : CLOSE_BAD_DATA;
+        reader->cost += payload.len;
     }
     size_t good = reader->utf8_checked;
     if (text && payload.len > good && !utf8_valid((struct bytes){payload.data + good, payload.len - good}))
@@ -349,6 +353,7 @@ static int read_piece(struct readers *readers, struct reader *reader, bool defla
         return CLOSE_PROTOCOL;
     if (reader->payload_left == 0)
         reader->head_len = reader->head_fed = 0;
+    reader->cost = piece.data_length + (piece.opcode == FRAME_PING ? PING_COST : PIECE_COST);
     result =
         is_control(piece.opcode) ? on_control(readers, reader, &piece, ctx) : on_data(readers, reader, &piece, ctx);
     if (result == 0 && reader->head_len == 0 && reader->opcode == 0)
@@ -359,9 +364,12 @@ static int read_piece(struct readers *readers, struct reader *reader, bool defla
 static int read_input(struct readers *readers, struct reader *reader, bool deflate, void *ctx)
 {
     for (;;) {
+        reader->cost = 0;
         int result = read_piece(readers, reader, deflate, ctx);
         if (result == READER_PARTIAL)
             return reader->head_len || reader->opcode ? READER_PARTIAL : READER_BOUNDARY;
+        if (readers->events->spend)
+            readers->events->spend(ctx, reader->cost);
         if (result != 0)
             return result;
         if (reader->input.len && readers->events->pause && readers->events->pause(ctx)) {

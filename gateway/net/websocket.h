@@ -27,6 +27,9 @@ struct websocket_events {
     bool (*on_close)(void *ctx, int code, struct bytes reason); /* code 1005: the frame had none */
     /* Asked when there is more input: true parks it in the reader, for another turn. NULL: never. */
     bool (*pause)(void *ctx);
+    /* Told what each piece of a frame has cost, in bytes: what it brought, what it inflated to, and a bit for itself.
+     * Before pause is asked; may be NULL. */
+    void (*spend)(void *ctx, size_t bytes);
 };
 
 /* The readers of a worker, and what they share. */

@@ -139,6 +139,7 @@ static void fill(void *ctx, void *buffer, size_t len)
 static void on_prepare(uv_prepare_t *prepare)
 {
     (void)prepare;
+    server_feed_parked(&world.server);
     bus_flush(world.bus);
     flush_run(&world.flush);
     server_end_turn(&world.server);
@@ -192,6 +193,7 @@ static void make_parts(void)
         .ping_ms = PERIOD_MS,
         .pong_ms = PERIOD_MS,
         .close_ms = PERIOD_MS,
+        .memory = 1 << 30,
     };
     world.deflater = deflater_new(MAX_MESSAGE);
     flush_init(&world.flush, &connection_sink, &world.clock, &world.counters, &flush_limits);

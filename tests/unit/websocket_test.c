@@ -146,7 +146,7 @@ static bool pause_reading(void *ctx)
     return now;
 }
 
-static const struct websocket_events events = {on_message, on_ping, on_pong, on_close, pause_reading};
+static const struct websocket_events events = {on_message, on_ping, on_pong, on_close, pause_reading, NULL};
 static struct deflater *deflater;
 static struct readers readers;
 
