@@ -29,6 +29,7 @@ struct envelope {
     uint64_t member;   /* the member id in from; 0: no member sent it */
     int64_t time_ms;   /* wall clock of the publishing gateway; 0 for a plain PUBLISH */
     struct bytes payload;
+    struct bytes room; /* not part of the bytes: set by who delivers it, for the encodings */
 };
 
 enum envelope_result {
@@ -49,5 +50,8 @@ enum envelope_result envelope_decode(struct bytes message, struct envelope *out)
  * epoch, key and from together fit the buffer: they are bounded where they come in (epoch 32, key 64, from 17 + 192).
  */
 size_t envelope_encode_header(char out[ENVELOPE_HEADER_MAX], const struct envelope *envelope);
+
+/* The same without "p1 <seq> <epoch> ": what stands behind it in a log, before a number is given to it. */
+size_t envelope_encode_tail(char out[ENVELOPE_HEADER_MAX], const struct envelope *envelope);
 
 #endif

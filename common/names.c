@@ -74,3 +74,46 @@ size_t name_gateway(char out[NAME_BUFFER], struct bytes prefix, uint32_t gateway
 {
     return (size_t)snprintf(out, NAME_BUFFER, "%.*s:gw:%08x", (int)prefix.len, prefix.data, gateway);
 }
+
+size_t name_gateway_rooms(char out[NAME_BUFFER], struct bytes prefix, uint32_t gateway)
+{
+    return (size_t)snprintf(out, NAME_BUFFER, "%.*s:gw:%08x:rooms", (int)prefix.len, prefix.data, gateway);
+}
+
+size_t name_bans(char out[NAME_BUFFER], struct bytes prefix)
+{
+    return (size_t)snprintf(out, NAME_BUFFER, "%.*s:bans", (int)prefix.len, prefix.data);
+}
+
+size_t name_control(char out[NAME_BUFFER], struct bytes prefix)
+{
+    return (size_t)snprintf(out, NAME_BUFFER, "%.*s:ctl", (int)prefix.len, prefix.data);
+}
+
+size_t name_control_of(char out[NAME_BUFFER], struct bytes prefix, uint32_t gateway)
+{
+    return (size_t)snprintf(out, NAME_BUFFER, "%.*s:ctl:%08x", (int)prefix.len, prefix.data, gateway);
+}
+
+size_t name_control_answers(char out[NAME_BUFFER], struct bytes prefix)
+{
+    return (size_t)snprintf(out, NAME_BUFFER, "%.*s:ctl:ack", (int)prefix.len, prefix.data);
+}
+
+size_t name_room_key(char out[NAME_BUFFER], struct bytes prefix, struct bytes room, enum room_key key)
+{
+    static const char *const suffixes[] = {
+        [ROOM_HISTORY] = ":hist",   [ROOM_META] = ":meta",    [ROOM_KEYS_EVEN] = ":mid:0",
+        [ROOM_KEYS_ODD] = ":mid:1", [ROOM_GATEWAYS] = ":gws", [ROOM_STATE] = ":state",
+    };
+    size_t len = name_room_channel(out, prefix, room);
+    size_t suffix_len = strlen(suffixes[key]);
+    memcpy(out + len, suffixes[key], suffix_len + 1);
+    return len + suffix_len;
+}
+
+size_t name_room_members(char out[NAME_BUFFER], struct bytes prefix, struct bytes room, uint32_t gateway)
+{
+    size_t len = name_room_channel(out, prefix, room);
+    return len + (size_t)snprintf(out + len, NAME_BUFFER - len, ":m:%08x", gateway);
+}

@@ -82,6 +82,18 @@ static void the_longest_header_fits(void **state)
     assert_true(envelope_encode_header(out, &envelope) <= ENVELOPE_HEADER_MAX);
 }
 
+static void a_tail_is_a_header_without_its_front(void **state)
+{
+    (void)state;
+    struct envelope envelope = {.kind = ENVELOPE_JSON, .key = BYTES("k-1"), .member = 0xabc, .time_ms = 12};
+    char header[ENVELOPE_HEADER_MAX], tail[ENVELOPE_HEADER_MAX];
+    size_t header_len = envelope_encode_header(header, &envelope);
+    size_t tail_len = envelope_encode_tail(tail, &envelope);
+    size_t front = strlen("p1 0 - ");
+    assert_int_equal(tail_len, header_len - front);
+    assert_memory_equal(tail, header + front, tail_len);
+}
+
 static void an_admins_plain_publish_is_text(void **state)
 {
     (void)state;
@@ -194,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_header_is_readable_by_people),
         cmocka_unit_test(what_was_written_is_read_back),
         cmocka_unit_test(the_longest_header_fits),
+        cmocka_unit_test(a_tail_is_a_header_without_its_front),
         cmocka_unit_test(an_admins_plain_publish_is_text),
         cmocka_unit_test(an_admins_bytes_that_are_no_utf8_are_binary),
         cmocka_unit_test(text_that_is_no_utf8_comes_back_as_binary),
