@@ -7,7 +7,7 @@
 
 #include "xalloc.h"
 
-enum step { STEP_AUTH, STEP_SELECT, STEP_NAME, STEP_INFO, STEP_PING, STEP_COUNT };
+enum step { STEP_AUTH, STEP_SELECT, STEP_NAME, STEP_SERVER, STEP_REPLICATION, STEP_PING, STEP_COUNT };
 
 /* ---- errors ---- */
 
@@ -102,7 +102,8 @@ char *redis_handshake_begin(struct redis_handshake *handshake, const struct redi
         append(&out, out_len, 2, (const char *[]){"SELECT", number});
     }
     append(&out, out_len, 3, (const char *[]){"CLIENT", "SETNAME", options->client_name});
-    append(&out, out_len, 2, (const char *[]){"INFO", "server"});
+    append(&out, out_len, 2, (const char *[]){"INFO", "server"}); /* two: 6.2 takes one section at a time */
+    append(&out, out_len, 2, (const char *[]){"INFO", "replication"});
     append(&out, out_len, 1, (const char *[]){"PING"});
     return out;
 }
@@ -112,25 +113,33 @@ char *redis_handshake_begin(struct redis_handshake *handshake, const struct redi
 static void on_error(struct redis_handshake *handshake, struct bytes text)
 {
     keep_error(handshake, text);
-    bool matters = handshake->step != STEP_NAME && handshake->step != STEP_INFO; /* an ACL may forbid these two */
+    bool matters = handshake->step < STEP_NAME || handshake->step == STEP_PING; /* an ACL may forbid the others */
     if (redis_error_is_not_primary(text))
         handshake->state = matters ? HANDSHAKE_NOT_YET : handshake->state;
     else if (matters || begins_with(text, "NOAUTH") || begins_with(text, "DENIED"))
         handshake->state = HANDSHAKE_REFUSED;
 }
 
-static void find_run_id(struct redis_handshake *handshake, struct bytes info)
+struct bytes redis_info_field(struct bytes info, const char *field)
 {
-    const char *at = memmem(info.data, info.len, "run_id:", 7);
-    if (!at)
-        return;
-    at += 7;
-    size_t left = (size_t)(info.data + info.len - at);
-    size_t len = 0;
-    while (len < left && len < REDIS_RUN_ID_MAX && at[len] != '\r' && at[len] != '\n')
-        len++;
-    memcpy(handshake->run_id, at, len);
-    handshake->run_id[len] = '\0';
+    size_t name_len = strlen(field);
+    const char *end = info.data + info.len;
+    for (const char *at = info.data; at && (at = memmem(at, (size_t)(end - at), field, name_len)); at += name_len) {
+        const char *value = at + name_len + 1;
+        if ((at > info.data && at[-1] != '\n') || value > end || value[-1] != ':')
+            continue;
+        size_t len = 0;
+        while (value + len < end && value[len] != '\r' && value[len] != '\n')
+            len++;
+        return (struct bytes){value, len};
+    }
+    return (struct bytes){NULL, 0};
+}
+
+static void keep_field(char *out, size_t size, struct bytes info, const char *field)
+{
+    struct bytes value = redis_info_field(info, field);
+    snprintf(out, size, "%.*s", (int)value.len, value.len ? value.data : "");
 }
 
 void redis_handshake_value(struct redis_handshake *handshake, const struct resp_value *value)
@@ -139,8 +148,10 @@ void redis_handshake_value(struct redis_handshake *handshake, const struct resp_
         return;
     if (value->type == RESP_ERROR)
         on_error(handshake, value->text);
-    else if (handshake->step == STEP_INFO && value->type == RESP_STRING)
-        find_run_id(handshake, value->text);
+    else if (handshake->step == STEP_SERVER && value->type == RESP_STRING)
+        keep_field(handshake->run_id, sizeof handshake->run_id, value->text, "run_id");
+    else if (handshake->step == STEP_REPLICATION && value->type == RESP_STRING)
+        keep_field(handshake->replid, sizeof handshake->replid, value->text, "master_replid");
 }
 
 void redis_handshake_end(struct redis_handshake *handshake)

@@ -11,7 +11,7 @@
 
 #include "resp.h"
 
-enum { REDIS_RUN_ID_MAX = 40 };
+enum { REDIS_RUN_ID_MAX = 40, REDIS_REPLID_MAX = 40 };
 
 enum redis_handshake_state {
     HANDSHAKE_GOING_ON,
@@ -25,6 +25,7 @@ struct redis_handshake {
     bool has_auth, has_select;
     int step;
     char run_id[REDIS_RUN_ID_MAX + 1]; /* empty: the server did not tell */
+    char replid[REDIS_REPLID_MAX + 1]; /* the primary's master_replid; empty: the server did not tell */
     char error[96];                    /* the last error answer, for the log; never with a password in it */
 };
 
@@ -41,6 +42,9 @@ char *redis_handshake_begin(struct redis_handshake *handshake, const struct redi
 /* Take the values of the answers and the ends of them. state says what has come of it. */
 void redis_handshake_value(struct redis_handshake *handshake, const struct resp_value *value);
 void redis_handshake_end(struct redis_handshake *handshake);
+
+/* The value of a field in INFO's answer, or empty. */
+struct bytes redis_info_field(struct bytes info, const char *field);
 
 /* True for an error that says "not this server, not now": -LOADING, -MASTERDOWN, -READONLY and the like. */
 bool redis_error_is_not_primary(struct bytes error);

@@ -37,6 +37,11 @@ const char *redis_link_run_id(const struct redis_link *link)
     return link->state == LINK_UP ? link->handshake.run_id : "";
 }
 
+const char *redis_link_replid(const struct redis_link *link)
+{
+    return link->state == LINK_UP ? link->handshake.replid : "";
+}
+
 /* ---- log ---- */
 
 static void log_up(struct redis_link *link)
@@ -349,7 +354,7 @@ static void begin_attempt(struct redis_link *link)
     link->denied = false;
     link->appended = link->written = 0;
     link->handshake.error[0] = '\0';
-    link->handshake.run_id[0] = '\0';
+    link->handshake.run_id[0] = link->handshake.replid[0] = '\0';
     resp_reset(&link->resp);
     link->pubsub = (struct redis_pubsub){0};
     link->open_handles++;

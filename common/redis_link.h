@@ -99,6 +99,9 @@ static inline bool redis_link_up(const struct redis_link *link)
 /* The server's run_id; empty when it is not up or the server does not tell. */
 const char *redis_link_run_id(const struct redis_link *link);
 
+/* The primary's master_replid when it came up; empty as above. */
+const char *redis_link_replid(const struct redis_link *link);
+
 /* Appends a command; only while up. lens may be NULL for terminated arguments. The second one takes it formatted. */
 void redis_link_command(struct redis_link *link, int argc, const char **argv, const size_t *lens);
 void redis_link_append(struct redis_link *link, const char *command, size_t len);

@@ -50,7 +50,8 @@ static bool refuse(const char *format, ...)
 
 /* ---- one value */
 
-/* Sets a setting unless a source that counts more did; a source may set it again, its last word counts. */
+/* Sets a setting unless a source that counts more did; a source may set it again: its last word counts, or, of a list,
+ * each of them. */
 static bool put(struct loading *loading, const struct setting *setting, enum source source, const char *origin,
                 const char *text)
 {
@@ -327,13 +328,30 @@ static bool check_together(const struct config *config)
     return true;
 }
 
+/* The rules were found good one by one. */
+static bool make_rules(struct config *config)
+{
+    struct room_rule general = {
+        .log = {config->log_size, config->log_bytes, config->log_ttl}, .presence = true, .media = true};
+    config->rules = rules_new(&general);
+    char *texts = xstrdup(config->room_rules ? config->room_rules : "");
+    const char *wrong = NULL;
+    for (char *rest = texts, *text; !wrong && (text = strsep(&rest, ";"));) {
+        if (text[strspn(text, " ")])
+            wrong = rules_add(config->rules, text);
+    }
+    free(texts);
+    return !wrong || refuse("--room-rule: %s", wrong);
+}
+
 static bool load(struct loading *loading, char **argv)
 {
     if (!read_flags(loading, argv))
         return false;
     if (loading->command == COMMAND_HELP || loading->command == COMMAND_VERSION)
         return true;
-    return read_environment(loading) && read_file(loading) && read_defaults(loading) && check_together(loading->config);
+    return read_environment(loading) && read_file(loading) && read_defaults(loading) &&
+           check_together(loading->config) && make_rules(loading->config);
 }
 
 static enum config_result carry_out(const struct loading *loading)
@@ -378,4 +396,6 @@ void config_free(struct config *config)
 {
     for (int i = 0; i < SETTINGS; i++)
         setting_free(&settings[i], config);
+    rules_free(config->rules);
+    config->rules = NULL;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "../common/log.h"
+#include "room/rules.h"
 
 struct config_address {
     char host[256]; /* an address, never a name; [::1] without brackets */
@@ -22,11 +23,18 @@ struct config {
     char *redis;                  /* --redis URL                none: the local bus */
     char *redis_prefix;           /* --redis-prefix plenum */
     bool ready_needs_redis;       /* --ready-needs-redis        /readyz is 503 while Redis is away */
+    char *admin_token;            /* --admin-token              who calls the HTTP API must show it; none: nobody */
+
+    uint32_t log_size;  /* --log-size 1000          messages kept of a room; 0: none */
+    uint32_t log_bytes; /* --log-bytes 4194304      about so many bytes of them at most */
+    uint32_t log_ttl;   /* --log-ttl 600            s after the last message */
+    char *room_rules;   /* --room-rule              as given, parted by ';'; see rules below */
 
     int workers;              /* --workers 1                event loops, 1 to 256 */
     uint32_t max_connections; /* --max-connections 0        per process; 0: what the descriptor limit allows */
     uint32_t max_message;     /* --max-message 262144       bytes, after inflating: larger is closed with 1009 */
     uint32_t max_header;      /* --max-header 16384         bytes of an HTTP request head */
+    uint32_t max_rooms;       /* --max-rooms 1000           rooms of one plenum.v1 connection */
     bool compression;         /* --compression on           offer permessage-deflate */
 
     uint32_t outbox_hard;       /* --outbox-hard 16777216     bytes unsent to a client: above it is closed (1013) */
@@ -46,6 +54,8 @@ struct config {
     char *server_name;          /* --pod                      name shown to admins; the host name */
     enum log_level log_level;   /* --log-level info */
     enum log_format log_format; /* --log-format text */
+
+    struct rules *rules; /* made of log_size, log_bytes, log_ttl and room_rules */
 };
 
 enum config_result {

@@ -13,10 +13,21 @@ static const char *const usage = "Usage: plenum [--NAME VALUE | --NAME=VALUE]...
                                  "variable, a variable more than the file.\n"
                                  "Sizes take k and m: 256k is 262144 bytes.\n";
 
+static const char *const rules =
+    "\nA room rule: PATTERN [NAME=VALUE]...\n"
+    "  --room-rule 'live-* log=0 presence=off members=200'\n"
+    "  The pattern is a room's name, with * for any run of characters and ? for any one. Settings: log=MESSAGES (0: "
+    "none),\n"
+    "  log-bytes=BYTES, log-ttl=SECONDS, presence=on|off, media=on|off, members=N (on one gateway at most; 0: any).\n"
+    "  The first rule that matches a room holds. The flag may be given several times; a ';' parts rules, in the "
+    "variable\n"
+    "  and the file too (where a name has one, write ?).\n";
+
 static const char *const commands =
     "\nOther flags\n"
     "  --config FILE               read this file too (PLENUM_CONFIG)\n"
     "  --redis-file FILE           the file that holds --redis, for mounted secrets (PLENUM_REDIS_FILE)\n"
+    "  --admin-token-file FILE     the file that holds --admin-token (PLENUM_ADMIN_TOKEN_FILE)\n"
     "  --check-config              say whether the configuration is good, and stop\n"
     "  --print-config              print the settings in force, passwords masked, and stop\n"
     "  --version                   print the version, and stop\n"
@@ -28,7 +39,7 @@ static const char *value_word(const struct setting *setting)
     case SETTING_ADDRESS:
         return "HOST:PORT";
     case SETTING_COUNT:
-        return "N";
+        return setting->unit ? "SECONDS" : "N";
     case SETTING_BYTES:
         return "BYTES";
     case SETTING_DECIMAL:
@@ -37,10 +48,12 @@ static const char *value_word(const struct setting *setting)
         return "on|off";
     case SETTING_CHOICE:
         return NULL; /* the choices themselves */
+    case SETTING_LIST:
+        return "RULE";
     case SETTING_TEXT:
         break;
     }
-    return setting->secret ? "URL" : "NAME";
+    return setting->secret == SECRET_URL ? "URL" : setting->secret ? "TOKEN" : "NAME";
 }
 
 static void show_setting(FILE *out, const struct setting *setting)
@@ -72,6 +85,7 @@ void config_show_help(FILE *out)
             fprintf(out, "\n%s\n", settings[i].heading);
         show_setting(out, &settings[i]);
     }
+    fputs(rules, out);
     fputs(commands, out);
 }
 

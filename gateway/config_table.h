@@ -17,7 +17,15 @@ enum setting_type {
     SETTING_DECIMAL, /* double: a decimal number */
     SETTING_ON_OFF,  /* bool */
     SETTING_CHOICE,  /* an enum: one of the choices */
-    SETTING_TEXT     /* char *: NULL when empty */
+    SETTING_TEXT,    /* char *: NULL when empty */
+    SETTING_LIST     /* char *: texts parted by ';'; may be given several times, and all of them count */
+};
+
+/* What is never shown as it is, and may come from a file (--NAME-file). */
+enum setting_secret {
+    SECRET_NOT,
+    SECRET_URL, /* its password */
+    SECRET_WORD /* all of it */
 };
 
 struct setting {
@@ -25,16 +33,16 @@ struct setting {
     const char *name;                       /* of the flag, without its dashes */
     const char *fallback;                   /* the default, as one would write it; "": none */
     const char *help;                       /* one line */
-    const char *unit;                       /* of a SETTING_DECIMAL: "s" or "ms" */
+    const char *unit;                       /* of a SETTING_DECIMAL: "s" or "ms"; of a SETTING_COUNT: "s" or none */
     double min, max;                        /* of a number */
     const char *const *choices;             /* SETTING_CHOICE: names in the enum's order, then NULL */
-    const char *(*wrong)(const char *text); /* SETTING_TEXT: what is wrong with it in words, or NULL; may be absent */
+    const char *(*wrong)(const char *text); /* text, list: what is wrong with it in words, or NULL; may be absent */
     size_t offset;                          /* in struct config */
     enum setting_type type;
-    bool secret; /* never shown as it is; may come from a file (--NAME-file) */
+    enum setting_secret secret;
 };
 
-enum { SETTINGS = 26 };
+enum { SETTINGS = 32 };
 extern const struct setting settings[SETTINGS];
 
 /* The setting of that name, or NULL. */

@@ -154,6 +154,25 @@ static bool parse_text(const struct setting *setting, const char *text, char **f
     return true;
 }
 
+/* Puts text behind what stands there already. */
+static bool parse_list(const struct setting *setting, const char *text, char **field, char why[WHY_BYTES])
+{
+    enum { LIST_BYTES_MAX = 64 * 1024 };
+    size_t size = (*field ? strlen(*field) : 0) + strlen(text) + sizeof "; ";
+    const char *wrong = size > LIST_BYTES_MAX ? "all of them together are larger than 64 KiB" : setting->wrong(text);
+    if (wrong) {
+        snprintf(why + quote(why, text), 256, ": %s", wrong);
+        return false;
+    }
+    if (!*text)
+        return true;
+    char *joined = xmalloc(size);
+    snprintf(joined, size, "%s%s%s", *field ? *field : "", *field ? "; " : "", text);
+    free(*field);
+    *field = joined;
+    return true;
+}
+
 bool setting_parse(const struct setting *setting, const char *text, struct config *config, char why[WHY_BYTES])
 {
     void *field = field_of(setting, config);
@@ -171,6 +190,8 @@ bool setting_parse(const struct setting *setting, const char *text, struct confi
         return parse_choice(setting, text, field, why);
     case SETTING_TEXT:
         return parse_text(setting, text, field, why);
+    case SETTING_LIST:
+        return parse_list(setting, text, field, why);
     }
     return false;
 }
@@ -225,7 +246,13 @@ char *setting_shown(const struct setting *setting, const struct config *config)
     }
     case SETTING_TEXT: {
         const char *text = *(char *const *)field;
-        return text && setting->secret ? config_masked_url(text) : xstrdup(text ? text : "");
+        if (text && setting->secret == SECRET_URL)
+            return config_masked_url(text);
+        return xstrdup(!text ? "" : setting->secret ? "***" : text);
+    }
+    case SETTING_LIST: {
+        const char *text = *(char *const *)field;
+        return xstrdup(text ? text : "");
     }
     }
     return xstrdup("");
@@ -233,7 +260,7 @@ char *setting_shown(const struct setting *setting, const struct config *config)
 
 void setting_free(const struct setting *setting, struct config *config)
 {
-    if (setting->type != SETTING_TEXT)
+    if (setting->type != SETTING_TEXT && setting->type != SETTING_LIST)
         return;
     char **field = field_of(setting, config);
     free(*field);

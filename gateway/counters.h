@@ -42,10 +42,11 @@ enum counter {
     COUNT_HTTP_200,
     COUNT_HTTP_304,
     COUNT_HTTP_OTHER,
-    COUNT_MESSAGES_IN, /* messages from clients */
-    COUNT_BYTES_IN,    /* payload bytes of them */
-    COUNT_DELIVERIES,  /* messages x members they were for */
-    COUNT_BYTES_OUT,   /* bytes given to clients' sockets */
+    COUNT_MESSAGES_IN,    /* messages from clients */
+    COUNT_BYTES_IN,       /* payload bytes of them */
+    COUNT_DELIVERIES,     /* messages x members they were for */
+    COUNT_BYTES_OUT,      /* bytes given to clients' sockets */
+    COUNT_REQUEST_ERRORS, /* errors that plenum.v1 clients were answered */
     COUNT_PINGS_IN,
     COUNT_PONGS_IN,
     COUNT_CLOSE_1000, /* closes by the code that we sent (or answered): counter_of_close() */
@@ -79,6 +80,11 @@ enum counter {
     COUNT_BUS_MALFORMED,       /* envelopes dropped: broken header */
     COUNT_BUS_TOO_BIG,         /* messages dropped: larger than --max-message */
     COUNT_BUS_UNKNOWN_VERSION, /* envelopes dropped: another version */
+    COUNT_LOG_REPEATED,        /* messages that came a second time, or too late: dropped */
+    COUNT_LOG_REPAIRED,        /* messages read from a log to close a gap of the bus */
+    COUNT_LOG_REPLAYED,        /* messages sent to clients that came back */
+    COUNT_LOG_GAPS,            /* runs of messages that a log no longer had */
+    COUNT_LOG_EPOCHS,          /* new epochs that rooms went over to */
     COUNT_REDIS_CONNECTS,      /* connections that came up */
     COUNT_REDIS_LOST_EOF,      /* connections lost, by reason */
     COUNT_REDIS_LOST_ERROR,

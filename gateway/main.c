@@ -13,6 +13,7 @@
 #include "config.h"
 #include "net/connection.h"
 #include "net/listener.h"
+#include "tasks.h"
 #include "worker.h"
 
 enum {
@@ -44,6 +45,9 @@ struct process {
     _Atomic uint32_t admin_connections;
     struct flush admin_flush;
     struct admin_site admin;
+    struct task_desk desk; /* where the workers give back what the API gave them */
+    struct task_inbox **inboxes;
+    struct api api;
     struct server admin_server;
     struct listener admin_listener;
     uv_prepare_t prepare;
@@ -63,6 +67,7 @@ static void on_sweep(uv_timer_t *timer)
 {
     struct process *process = timer->data;
     server_sweep(&process->admin_server);
+    api_sweep(&process->api);
 }
 
 static int open_admin(struct process *process)
@@ -82,7 +87,14 @@ static int open_admin(struct process *process)
                                          .worker_count = process->worker_count,
                                          .clock = process->env.clock,
                                          .uses_redis = process->setup.redis != NULL,
-                                         .ready_needs_redis = process->config.ready_needs_redis};
+                                         .ready_needs_redis = process->config.ready_needs_redis,
+                                         .api = &process->api};
+    process->api = (struct api){.inboxes = process->inboxes,
+                                .inbox_count = process->worker_count,
+                                .desk = &process->desk,
+                                .clock = process->env.clock,
+                                .token = process->config.admin_token,
+                                .max_message = process->config.max_message};
     flush_init(&process->admin_flush, &connection_sink, process->env.clock, &process->admin_counters, &flush_limits);
     server_init(&process->admin_server, &process->env, &process->admin_counters, &process->admin_flush, &limits, NULL,
                 &admin_site, &process->admin);
@@ -104,6 +116,7 @@ static void on_worker_done(uv_async_t *async)
     if (atomic_load(&process->done) < process->running)
         return;
     listener_close(&process->admin_listener);
+    task_desk_close(&process->desk); /* what the workers could not do is answered with 503, best effort */
     server_abort(&process->admin_server);
     uv_walk(&process->loop, close_handle, NULL);
 }
@@ -174,6 +187,7 @@ static void make_loop(struct process *process)
     uv_signal_init(&process->loop, &process->sigterm);
     uv_signal_init(&process->loop, &process->sigint);
     uv_async_init(&process->loop, &process->worker_done, on_worker_done);
+    task_desk_init(&process->desk, &process->loop);
     process->prepare.data = process->sweep.data = process->worker_done.data = process;
     process->sigterm.data = process->sigint.data = process;
     uv_prepare_start(&process->prepare, on_prepare);
@@ -214,11 +228,13 @@ static int make_workers(struct process *process)
     }
     process->workers = xcalloc((size_t)count, sizeof *process->workers);
     process->counters = xcalloc((size_t)count, sizeof *process->counters);
+    process->inboxes = xcalloc((size_t)count, sizeof *process->inboxes);
     for (int i = 0; i < count; i++) {
         process->workers[i] = worker_new(&process->setup, &process->config.listen);
         if (!process->workers[i])
             return -1;
         process->counters[i] = worker_counters(process->workers[i]);
+        process->inboxes[i] = worker_inbox(process->workers[i]);
         process->worker_count++;
     }
     return 0;
@@ -277,6 +293,7 @@ static void clean_up(struct process *process)
         worker_free(process->workers[i]);
     free(process->workers);
     free(process->counters);
+    free(process->inboxes);
     if (process->setup.hub)
         local_hub_free(process->setup.hub);
     redis_url_free(&process->redis);

@@ -53,7 +53,7 @@ static void answer_plain(struct connection *connection, const struct http_reques
 {
     if (route->kind == ROUTE_HOME)
         serve_file(connection, request, BYTES("/index.html"));
-    else if (route->kind == ROUTE_ROOM)
+    else if (route->kind == ROUTE_ROOM || route->kind == ROUTE_CONNECT)
         connection_refuse(connection, 426, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
                           "A room is joined by WebSocket.");
     else
@@ -81,9 +81,13 @@ static void on_request(void *ctx, struct connection *connection, const struct ht
     else if (!websocket)
         answer_plain(connection, request, &route);
     else if (route.kind == ROUTE_FILE)
-        connection_refuse(connection, 404, NULL, "No WebSocket is served here. Rooms are at /rooms/{room}.");
+        connection_refuse(connection, 404, NULL,
+                          "No WebSocket is served here. Rooms are at /rooms/{room}, plenum.v1 at "
+                          "/connect.");
+    else if (route.kind == ROUTE_CONNECT)
+        connection_upgrade(connection, &site->plenum->protocol, (struct bytes){NULL, 0}, false);
     else
         connection_upgrade(connection, &site->relay->protocol, (struct bytes){route.room, route.room_len}, route.echo);
 }
 
-const struct site public_site = {on_request};
+const struct site public_site = {.on_request = on_request};

@@ -6,10 +6,13 @@
 #include <uv.h>
 
 #include "../common/xalloc.h"
+#include "admin/ctl.h"
 #include "net/connection.h"
 #include "net/listener.h"
 #include "pacing.h"
 #include "public_site.h"
+#include "room/presence.h"
+#include "tasks.h"
 
 enum {
     HELD_TURNS_MAX = 8, /* clients are read in one turn of so many at least */
@@ -31,6 +34,9 @@ struct worker {
     struct bus *bus;
     struct redis_bus_options redis;
     struct relay relay;
+    struct plenum plenum;
+    struct ctl ctl;
+    struct task_inbox tasks; /* from the admin's thread; its ctx is the rooms */
     struct public_site site;
     struct server server;
     struct listener listener;
@@ -107,19 +113,6 @@ static void on_sweep(uv_timer_t *timer)
 
 /* ---- what the rooms tell */
 
-static void on_in(void *ctx, struct member *member)
-{
-    (void)ctx;
-    connection_host.accept(session_of_member(member));
-}
-
-static void on_publish_failed(void *ctx, struct member *member, enum bus_failure failure)
-{
-    (void)ctx;
-    struct session *session = session_of_member(member);
-    session->protocol->on_publish_failed(session, failure);
-}
-
 static void on_pressure(void *ctx, enum bus_pressure pressure)
 {
     struct worker *worker = ctx;
@@ -161,6 +154,8 @@ static void on_bus_closed(void *ctx)
 {
     struct worker *worker = ctx;
     rooms_close(&worker->rooms);
+    plenum_close(&worker->plenum);
+    ctl_close(&worker->ctl);
     uv_walk(&worker->loop, close_handle, NULL);
 }
 
@@ -173,7 +168,10 @@ static void end(struct worker *worker)
     uv_timer_stop(&worker->drain);
     listener_close(&worker->listener);
     server_abort(&worker->server);
+    presence_flush(&worker->rooms, UINT64_MAX); /* the last to leave are told of as well */
+    rooms_stop(&worker->rooms);
     bus_close(worker->bus, on_bus_closed, worker);
+    task_inbox_close(&worker->tasks); /* nothing is asked of a closing bus */
 }
 
 /* Closes so many clients per step that the last goes when the spread ends, and ends when all are gone. */
@@ -195,18 +193,32 @@ static void on_drain_step(uv_timer_t *timer)
     server_close_some(&worker->server, due, 1012, "this gateway restarts: come back");
 }
 
-static void begin_drain(struct worker *worker)
+static void begin_drain(struct worker *worker, double over_s)
 {
     if (worker->draining || worker->ending)
         return;
     worker->draining = true;
     counter_set(&worker->counters, GAUGE_DRAINING, 1);
-    uint64_t now = clock_ms(worker->env.clock), whole = (uint64_t)(worker->setup->config->drain * 1000);
+    uint64_t now = clock_ms(worker->env.clock), whole = (uint64_t)(over_s * 1000);
     worker->drain_end_ms = now + (whole > DRAIN_LEAST_MS ? whole : DRAIN_LEAST_MS);
     worker->drain_spread_end_ms = now + whole * DRAIN_SPREAD_PERCENT / 100;
     listener_close(&worker->listener);
     server_hurry_handshakes(&worker->server);
+    plenum_drain(&worker->plenum, (uint32_t)(worker->drain_spread_end_ms - now));
     uv_timer_start(&worker->drain, on_drain_step, 0, DRAIN_STEP_MS);
+}
+
+/* An admin's drain of this one worker. */
+static void on_ctl_drain(void *ctx, double over_s)
+{
+    struct worker *worker = ctx;
+    begin_drain(worker, over_s < 0 ? worker->setup->config->drain : over_s);
+}
+
+static void on_command(void *ctx, struct bytes line)
+{
+    struct worker *worker = ctx;
+    ctl_run(&worker->ctl, line);
 }
 
 static void on_wake(uv_async_t *async)
@@ -214,7 +226,7 @@ static void on_wake(uv_async_t *async)
     struct worker *worker = async->data;
     int orders = atomic_exchange(&worker->orders, 0);
     if (orders & ORDER_DRAIN)
-        begin_drain(worker);
+        begin_drain(worker, worker->setup->config->drain);
     if (orders & ORDER_STOP)
         end(worker);
 }
@@ -244,6 +256,7 @@ static void make_handles(struct worker *worker)
     uv_timer_init(&worker->loop, &worker->sweep);
     uv_timer_init(&worker->loop, &worker->drain);
     uv_async_init(&worker->loop, &worker->wake, on_wake);
+    task_inbox_init(&worker->tasks, &worker->loop, &worker->rooms);
     worker->prepare.data = worker->sweep.data = worker->drain.data = worker->wake.data = worker;
     uv_prepare_start(&worker->prepare, on_prepare);
     worker->sweep_due_ms = clock_ms(worker->env.clock) + SERVER_SWEEP_MS;
@@ -275,7 +288,6 @@ static struct server_limits limits_of(const struct worker_setup *setup)
 
 static void make_parts(struct worker *worker)
 {
-    static const struct member_events member_events = {on_in, on_publish_failed};
     const struct config *config = worker->setup->config;
     struct flush_limits flush_limits = {.hard_bytes = config->outbox_hard,
                                         .soft_bytes = config->outbox_soft,
@@ -285,12 +297,26 @@ static void make_parts(struct worker *worker)
     worker->pacing.interval_ns = (uint64_t)(config->turn_pacing_ms * 1e6);
     worker->deflater = deflater_new(config->max_message);
     flush_init(&worker->flush, &connection_sink, worker->env.clock, &worker->counters, &flush_limits);
-    rooms_init(&worker->rooms, &worker->env, &worker->counters, &worker->flush, &member_events, worker,
-               ms_of(config->room_linger));
+    rooms_init(&worker->rooms,
+               &(struct rooms_setup){
+                   .env = &worker->env,
+                   .counters = &worker->counters,
+                   .flush = &worker->flush,
+                   .rules = config->rules,
+                   .events = {[MEMBER_PLAIN] = &relay_member_events, [MEMBER_PARTICIPANT] = &plenum_member_events},
+                   .ctx = worker,
+                   .linger_ms = ms_of(config->room_linger),
+               });
     worker->rooms.on_pressure = on_pressure;
+    worker->rooms.on_command = on_command;
+    ctl_init(&worker->ctl, &worker->rooms, on_ctl_drain, worker);
     worker->rooms.max_message = config->max_message;
     relay_init(&worker->relay, &connection_host, &worker->rooms, worker->deflater);
+    struct plenum_limits plenum_limits = {
+        .message = config->max_message, .rooms = config->max_rooms, .ping_ms = ms_of(config->ping_interval)};
+    plenum_init(&worker->plenum, &connection_host, &worker->rooms, worker->deflater, &plenum_limits);
     worker->site.relay = &worker->relay;
+    worker->site.plenum = &worker->plenum;
     server_init(&worker->server, &worker->env, &worker->counters, &worker->flush, &limits, worker->deflater,
                 &public_site, &worker->site);
 }
@@ -303,7 +329,8 @@ static void make_bus(struct worker *worker)
             .url = *setup->redis, .prefix = setup->config->redis_prefix, .report = fill_report};
         worker->bus = redis_bus_new(&worker->env, &worker->redis, &worker->counters, &rooms_bus_events, &worker->rooms);
     } else {
-        worker->bus = local_bus_new(setup->hub, &worker->env, &worker->counters, &rooms_bus_events, &worker->rooms);
+        worker->bus =
+            local_bus_new(setup->hub, &worker->env, &worker->counters, fill_report, &rooms_bus_events, &worker->rooms);
     }
     worker->rooms.bus = worker->bus;
 }
@@ -359,4 +386,9 @@ void worker_free(struct worker *worker)
 const struct counters *worker_counters(const struct worker *worker)
 {
     return &worker->counters;
+}
+
+struct task_inbox *worker_inbox(struct worker *worker)
+{
+    return &worker->tasks;
 }

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "counters.h"
 
+struct task_inbox;
 struct worker;
 
 /* What the workers of a process share; constant but for the count, and alive longer than they are. */
@@ -44,5 +45,8 @@ void worker_stop(struct worker *worker);
 void worker_free(struct worker *worker);
 
 const struct counters *worker_counters(const struct worker *worker);
+
+/* Where the admin's thread leaves tasks for it (tasks.h); their ctx is the worker's rooms. */
+struct task_inbox *worker_inbox(struct worker *worker);
 
 #endif

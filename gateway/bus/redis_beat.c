@@ -42,6 +42,25 @@ static void on_claim_answer(void *ctx, const struct resp_value *value)
     redis_link_drop(&beat->commander->link, REDIS_LOST_ERROR, "NOPERM for the gateway's entry");
 }
 
+static void on_entry(void *ctx, const struct resp_value *value)
+{
+    struct redis_beat *beat = ctx;
+    beat->entry_new = value->type == RESP_INTEGER && value->number == 1;
+    on_claim_answer(ctx, value);
+}
+
+static void tell_claimed(struct redis_beat *beat)
+{
+    bool forgotten = beat->held && (beat->entry_new || beat->held != beat->gateway);
+    beat->claimed = true;
+    beat->held = beat->gateway;
+    beat->beat_ms = 0; /* the first beat comes with the next tick */
+    beat->beaten = beat->beaten && !forgotten;
+    beat->events->on_claimed(beat->ctx);
+    if (forgotten)
+        beat->events->on_forgotten(beat->ctx);
+}
+
 static void on_claimant(void *ctx, const struct resp_value *value)
 {
     struct redis_beat *beat = ctx;
@@ -59,9 +78,7 @@ static void on_claimant(void *ctx, const struct resp_value *value)
         claim(beat);
         return;
     }
-    beat->claimed = true;
-    beat->beat_ms = 0; /* the first beat comes with the next tick */
-    beat->on_claimed(beat->ctx);
+    tell_claimed(beat);
 }
 
 /* HSETNX is the claim; whose it is, HGET tells. They travel together. After a reconnect the id is still ours, or
@@ -70,7 +87,7 @@ static void claim(struct redis_beat *beat)
 {
     char key[NAME_BUFFER];
     name_gateway(key, prefix_of(beat), beat->gateway);
-    call(beat, 4, (const char *[]){"HSETNX", key, "claim", beat->nonce}, on_claim_answer);
+    call(beat, 4, (const char *[]){"HSETNX", key, "claim", beat->nonce}, on_entry);
     call(beat, 3, (const char *[]){"PEXPIRE", key, LIFETIME_MS}, on_claim_answer);
     call(beat, 3, (const char *[]){"HGET", key, "claim"}, on_claimant);
 }
@@ -84,6 +101,28 @@ static void on_beat_answer(void *ctx, const struct resp_value *value)
         return;
     beat->complained = true;
     log_event(beat->env->log, LOG_WARN, "redis refuses the gateway's beat", log_bytes("error", value->text));
+}
+
+/* A beat that is new in plenum:gws and is not the first: somebody has taken ours out, or all is gone. */
+static void on_beat_stands(void *ctx, const struct resp_value *value)
+{
+    struct redis_beat *beat = ctx;
+    on_beat_answer(ctx, value);
+    if (value->type != RESP_INTEGER)
+        return;
+    bool forgotten = beat->beaten && value->number == 1;
+    beat->beaten = true;
+    if (forgotten && beat->claimed)
+        beat->events->on_forgotten(beat->ctx);
+}
+
+static void on_info(void *ctx, const struct resp_value *value)
+{
+    struct redis_beat *beat = ctx;
+    struct bytes replid = {NULL, 0};
+    if (value->type == RESP_STRING)
+        replid = redis_info_field(value->text, "master_replid");
+    beat->events->on_gen(beat->ctx, replid);
 }
 
 typedef char number_text[24];
@@ -138,7 +177,7 @@ static void send_beat(struct redis_beat *beat, uint64_t redis_ms)
     snprintf(gateway, sizeof gateway, "%08" PRIx32, beat->gateway);
     number_text score;
     print_number(score, redis_ms);
-    call(beat, 4, (const char *[]){"ZADD", gateways, score, gateway}, on_beat_answer);
+    call(beat, 4, (const char *[]){"ZADD", gateways, score, gateway}, on_beat_stands);
     send_report(beat);
 }
 
@@ -164,19 +203,17 @@ void redis_beat_tick(struct redis_beat *beat, uint64_t now_ms)
         return;
     beat->beat_ms = now_ms ? now_ms : 1;
     call(beat, 1, (const char *[]){"TIME"}, on_time);
+    call(beat, 2, (const char *[]){"INFO", "replication"}, on_info);
 }
 
 /* ---- life ---- */
 
 void redis_beat_init(struct redis_beat *beat, const struct env *env, const struct redis_bus_options *options,
-                     void *report_ctx, struct redis_commander *commander, void (*on_claimed)(void *ctx), void *ctx)
+                     void *report_ctx, struct redis_commander *commander, const struct redis_beat_events *events,
+                     void *ctx)
 {
-    *beat = (struct redis_beat){.env = env,
-                                .options = options,
-                                .report_ctx = report_ctx,
-                                .commander = commander,
-                                .on_claimed = on_claimed,
-                                .ctx = ctx};
+    *beat = (struct redis_beat){
+        .env = env, .options = options, .report_ctx = report_ctx, .commander = commander, .events = events, .ctx = ctx};
     beat->gateway = random_gateway(beat);
     snprintf(beat->nonce, sizeof beat->nonce, "%016" PRIx64, random_u64(env->random));
 }
@@ -192,16 +229,32 @@ void redis_beat_down(struct redis_beat *beat)
     beat->claimed = false;
 }
 
-void redis_beat_leave(struct redis_beat *beat)
+/* The number of rooms in which this gateway still has members told. */
+static void on_rooms_left(void *ctx, const struct resp_value *value)
 {
-    if (!beat->claimed)
-        return;
+    struct redis_beat *beat = ctx;
     char name[NAME_BUFFER];
     char gateway[12];
     snprintf(gateway, sizeof gateway, "%08" PRIx32, beat->gateway);
     name_gateways(name, prefix_of(beat));
-    call(beat, 3, (const char *[]){"ZREM", name, gateway}, NULL);
+    if (value->type == RESP_INTEGER && value->number == 0)
+        call(beat, 3, (const char *[]){"ZREM", name, gateway}, NULL);
+    else
+        call(beat, 4, (const char *[]){"ZADD", name, "0", gateway}, NULL);
     name_gateway(name, prefix_of(beat), beat->gateway);
     call(beat, 2, (const char *[]){"DEL", name}, NULL);
+    beat->on_left(beat->ctx);
+}
+
+void redis_beat_leave(struct redis_beat *beat, void (*on_left)(void *ctx))
+{
+    if (!beat->claimed) {
+        on_left(beat->ctx);
+        return;
+    }
     beat->claimed = false;
+    beat->on_left = on_left;
+    char rooms[NAME_BUFFER];
+    name_gateway_rooms(rooms, prefix_of(beat), beat->gateway);
+    call(beat, 2, (const char *[]){"SCARD", rooms}, on_rooms_left);
 }

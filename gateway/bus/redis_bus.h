@@ -9,6 +9,7 @@
 #include "../../common/env.h"
 #include "../counters.h"
 #include "bus.h"
+#include "gateway_report.h"
 
 /* Where Redis is: redis://[user[:password]@]host[:port][/db], or redis+unix://[user[:password]@]/path[?db=N]. */
 struct redis_url {
@@ -23,21 +24,10 @@ struct redis_url {
 const char *redis_url_parse(const char *text, struct redis_url *out) __attribute__((warn_unused_result));
 void redis_url_free(struct redis_url *url);
 
-/* What redis-cli shows of a gateway: the fields of plenum:gw:<gw>, filled in at every beat (3 s). */
-struct gateway_report {
-    const char *pod;     /* host name */
-    const char *address; /* public address */
-    const char *version;
-    const char *state; /* up, draining */
-    uint64_t connections, rooms, members;
-    uint64_t messages_in, messages_out; /* totals; the bus makes rates of them */
-    int64_t started_ms;                 /* wall clock */
-};
-
 struct redis_bus_options {
     struct redis_url url; /* borrowed for the bus's life */
     const char *prefix;
-    void (*report)(void *ctx, struct gateway_report *out); /* ctx is the bus's; out is zeroed, every text to be set */
+    gateway_report_fn report;
 };
 
 /* Starts to connect and returns; the bus takes subscriptions and publishes from the first moment. env, options and

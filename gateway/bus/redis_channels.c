@@ -63,7 +63,7 @@ struct redis_channel *redis_channels_want(struct redis_channels *channels, struc
     channel->base.subscriber = subscriber;
     channel->base.confirmed = false; /* for this subscriber; the server may know it from before */
     channel->wanted = true;
-    channel->told = channel->denied = false;
+    channel->told = channel->denied = channel->losing = false;
     note_change(channels, channel);
     return channel;
 }
@@ -114,22 +114,43 @@ void redis_channels_confirmed(struct redis_channels *channels, struct redis_chan
     note_change(channels, channel);
 }
 
-void redis_channels_gone(struct redis_channels *channels, struct redis_channel *channel)
+static void unconfirm(struct redis_channel *channel)
 {
+    channel->losing = channel->wanted && channel->told;
     channel->confirmed = channel->base.confirmed = channel->told = false;
+}
+
+static void tell_lost(struct redis_channel *channel, redis_channel_lost_fn on_lost, void *ctx)
+{
+    bool losing = channel->losing && channel->wanted; /* somebody who was told before it may have dropped it */
+    channel->losing = false;
+    if (losing)
+        on_lost(ctx, channel);
+}
+
+void redis_channels_gone(struct redis_channels *channels, struct redis_channel *channel, redis_channel_lost_fn on_lost,
+                         void *ctx)
+{
     if (channel->operation == CHANNEL_UNSUBSCRIBING)
         channel->operation = CHANNEL_QUIET;
     note_change(channels, channel);
+    unconfirm(channel);
+    tell_lost(channel, on_lost, ctx);
 }
 
-void redis_channels_lost(struct redis_channels *channels)
+void redis_channels_lost(struct redis_channels *channels, redis_channel_lost_fn on_lost, void *ctx)
 {
     struct redis_channel *channel, *next;
     HASH_ITER(hh, channels->by_name, channel, next)
     {
-        channel->confirmed = channel->base.confirmed = channel->told = channel->denied = false;
+        unconfirm(channel);
+        channel->denied = false;
         answered(channels, channel);
         note_change(channels, channel);
+    }
+    HASH_ITER(hh, channels->by_name, channel, next)
+    {
+        tell_lost(channel, on_lost, ctx);
     }
 }
 

@@ -23,6 +23,7 @@ struct redis_channel {
     bool wanted;
     bool confirmed; /* by the server, on this connection */
     bool told;      /* the subscriber knows that it is confirmed; told again after a loss */
+    bool losing;    /* it is to be told that it was lost */
     bool changed;   /* stands in the list of changes */
     bool alone;     /* a command that named it was refused: ask for it by itself */
     bool denied;    /* it was refused by itself: not asked for again on this connection */
@@ -55,15 +56,20 @@ struct redis_channel *redis_channels_want(struct redis_channels *channels, struc
 /* No longer wants it. The memory goes in a later sync, never in here. */
 void redis_channels_drop(struct redis_channels *channels, struct redis_channel *channel);
 
+/* Is told a channel whose messages have stopped, of those whose confirmation was told. May want and drop channels. */
+typedef void (*redis_channel_lost_fn)(void *ctx, struct redis_channel *channel);
+
 /* The server says so. */
 void redis_channels_confirmed(struct redis_channels *channels, struct redis_channel *channel);
-void redis_channels_gone(struct redis_channels *channels, struct redis_channel *channel);
+void redis_channels_gone(struct redis_channels *channels, struct redis_channel *channel, redis_channel_lost_fn on_lost,
+                         void *ctx);
 /* The server refuses a SUBSCRIBE (-NOPERM), without a word which and over what channel. What was in flight is asked for
  * again, one by one, so that a room that somebody may not join costs the others nothing. Returns the channel when it is
  * known: it was asked for by itself. Else NULL. */
 struct redis_channel *redis_channels_refused(struct redis_channels *channels);
-/* The connection was lost, and everything confirmed with it. */
-void redis_channels_lost(struct redis_channels *channels);
+/* The connection was lost, and everything confirmed with it: nothing is confirmed any more when the first one is told.
+ */
+void redis_channels_lost(struct redis_channels *channels, redis_channel_lost_fn on_lost, void *ctx);
 
 /* Works off the changes: asks for what is wanted and not there, and the reverse (only while up), tells the
  * confirmations that are due (only while telling), and frees what nobody wants, but for pinned. */

@@ -2,8 +2,10 @@
 #include "redis_commander.h"
 
 #include <assert.h>
-#include <hiredis/hiredis.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "redis_command.h"
 
 enum {
     UNSENT_DEADLINE_MS = 2000,
@@ -19,11 +21,6 @@ static void ignore_answer(void *ctx, const struct resp_value *value)
     (void)ctx, (void)value;
 }
 
-static bool is_publish(const struct pending *item)
-{
-    return item->on_answer == NULL;
-}
-
 /* ---- accounts ---- */
 
 static void update_pressure(struct redis_commander *commander)
@@ -32,49 +29,100 @@ static void update_pressure(struct redis_commander *commander)
         commander->events->on_pressure(commander->ctx, commander->pressure.now);
 }
 
-/* The publish waits no longer, one way or the other. */
-static void settle(struct redis_commander *commander, struct pending *item)
+void redis_commander_charge(struct redis_commander *commander, size_t bytes)
 {
-    item->told = true;
-    commander->publish_bytes -= item->len;
+    commander->publish_bytes += bytes;
+    commander->publishes++;
+    update_pressure(commander);
+}
+
+void redis_commander_discharge(struct redis_commander *commander, size_t bytes)
+{
+    assert(commander->publish_bytes >= bytes && commander->publishes > 0);
+    commander->publish_bytes -= bytes;
     commander->publishes--;
 }
 
-static void fail(struct redis_commander *commander, struct pending *item, enum bus_failure failure)
+/* ---- ends ---- */
+
+static void publish_failed(struct redis_commander *commander, struct pending *item, enum bus_failure failure)
 {
-    settle(commander, item);
-    commander->events->on_publish_failed(commander->ctx, item->member, failure);
+    item->told = true;
+    redis_commander_discharge(commander, item->len);
+    commander->events->on_publish_failed(commander->ctx, item->ctx, failure);
+}
+
+/* May queue, and so move the rings: item is not to be touched afterwards, unless it is a copy. */
+static void ask_ended(struct pending *item, enum redis_end end)
+{
+    item->told = true;
+    item->events->on_end(item->ctx, item->tag, end);
+}
+
+/* The item's answer will not come in time, or at all. */
+static void gave_up(struct redis_commander *commander, struct pending *item, enum bus_failure failure)
+{
+    if (item->told)
+        return;
+    if (item->kind == PENDING_PUBLISH)
+        publish_failed(commander, item, failure);
+    else if (item->kind == PENDING_ASK)
+        ask_ended(item, REDIS_UNANSWERED);
 }
 
 /* ---- queueing ---- */
 
-static struct pending format(struct redis_commander *commander, int argc, const char **argv, const size_t *lens)
+static struct pending format(struct redis_commander *commander, enum pending_kind kind, int argc, const char **argv,
+                             const size_t *lens)
 {
-    struct pending item = {.queued_ms = clock_ms(commander->env->clock)};
-    item.len = (uint32_t)redisFormatCommandArgv(&item.command, argc, argv, lens);
+    struct pending item = {.kind = kind, .queued_ms = clock_ms(commander->env->clock)};
+    size_t len;
+    item.command = redis_command_new(argc, argv, lens, &len);
+    item.len = (uint32_t)len;
     return item;
 }
 
 void redis_commander_publish(struct redis_commander *commander, struct bytes channel, struct bytes message,
-                             uint64_t member)
+                             void *ticket)
 {
     const char *argv[] = {"PUBLISH", channel.data, message.data};
     const size_t lens[] = {strlen("PUBLISH"), channel.len, message.len};
-    struct pending item = format(commander, 3, argv, lens);
-    item.member = member;
-    commander->publish_bytes += item.len;
-    commander->publishes++;
+    struct pending item = format(commander, PENDING_PUBLISH, 3, argv, lens);
+    item.ctx = ticket;
     pending_push(&commander->unsent, item);
-    update_pressure(commander);
+    redis_commander_charge(commander, item.len);
 }
 
 void redis_commander_call(struct redis_commander *commander, int argc, const char **argv, redis_answer_fn on_answer,
                           void *ctx)
 {
-    struct pending item = format(commander, argc, argv, NULL);
+    struct pending item = format(commander, PENDING_CALL, argc, argv, NULL);
     item.on_answer = on_answer ? on_answer : ignore_answer;
     item.ctx = ctx;
     pending_push(&commander->unsent, item);
+}
+
+static void queue_ask(struct redis_commander *commander, struct pending item, const struct redis_ask_events *events,
+                      void *ctx, uint64_t tag)
+{
+    item.events = events;
+    item.ctx = ctx;
+    item.tag = tag;
+    pending_push(redis_link_up(&commander->link) ? &commander->unsent : &commander->lost, item);
+}
+
+void redis_commander_ask(struct redis_commander *commander, int argc, const char **argv, const size_t *lens,
+                         const struct redis_ask_events *events, void *ctx, uint64_t tag)
+{
+    queue_ask(commander, format(commander, PENDING_ASK, argc, argv, lens), events, ctx, tag);
+}
+
+void redis_commander_ask_ready(struct redis_commander *commander, char *command, size_t len,
+                               const struct redis_ask_events *events, void *ctx, uint64_t tag)
+{
+    struct pending item = {.kind = PENDING_ASK, .len = (uint32_t)len, .queued_ms = clock_ms(commander->env->clock)};
+    item.command = command;
+    queue_ask(commander, item, events, ctx, tag);
 }
 
 /* ---- sending ---- */
@@ -99,15 +147,26 @@ static void forget_written(struct redis_commander *commander)
         if (!item->command)
             return;
         if (item->start < commander->link.written) {
-            redisFreeCommand(item->command);
+            free(item->command);
             item->command = NULL;
         }
+    }
+}
+
+/* Those that are there now: who asks again from inside is told in the next turn. */
+static void tell_lost(struct redis_commander *commander)
+{
+    for (uint32_t count = commander->lost.count; count > 0; count--) {
+        struct pending item = pending_pop(&commander->lost);
+        free(item.command);
+        ask_ended(&item, REDIS_UNANSWERED);
     }
 }
 
 void redis_commander_flush(struct redis_commander *commander)
 {
     struct redis_link *link = &commander->link;
+    tell_lost(commander);
     if (!redis_link_up(link))
         return;
     uint64_t now_ms = commander->unsent.count ? clock_ms(commander->env->clock) : 0;
@@ -130,14 +189,17 @@ static void log_refusal(struct redis_commander *commander, struct bytes error)
     log_event(commander->env->log, LOG_ERROR, "redis refuses a publish", log_bytes("error", error));
 }
 
-static void on_error(struct redis_commander *commander, struct pending *item, struct bytes error)
+static void on_error(struct redis_commander *commander, struct pending *item, const struct resp_value *value)
 {
+    struct bytes error = value->text;
     if (redis_error_is_not_primary(error))
         snprintf(commander->not_primary, sizeof commander->not_primary, "%.*s", (int)error.len, error.data);
-    if (!is_publish(item) || item->told)
+    if (item->kind == PENDING_ASK)
+        item->refused |= value->depth == 0;
+    if (item->kind != PENDING_PUBLISH || item->told)
         return;
     log_refusal(commander, error);
-    fail(commander, item, BUS_REFUSED);
+    publish_failed(commander, item, BUS_REFUSED);
 }
 
 static void on_value(void *ctx, const struct resp_value *value)
@@ -145,14 +207,25 @@ static void on_value(void *ctx, const struct resp_value *value)
     struct redis_commander *commander = ctx;
     if (commander->unanswered.count == 0)
         return; /* on_reply drops the connection */
-    struct pending item = *pending_at(&commander->unanswered, 0);
-    if (value->type == RESP_ERROR) {
-        on_error(commander, pending_at(&commander->unanswered, 0), value->text);
-        if (is_publish(&item))
-            return;
+    if (value->type == RESP_ERROR)
+        on_error(commander, pending_at(&commander->unanswered, 0), value);
+    struct pending item = *pending_at(&commander->unanswered, 0); /* what is called may queue, and so move the rings */
+    if (item.kind == PENDING_CALL)
+        item.on_answer(item.ctx, value);
+    else if (item.kind == PENDING_ASK && !item.told && item.events->on_value)
+        item.events->on_value(item.ctx, item.tag, value);
+}
+
+static void end_answered(struct redis_commander *commander, struct pending *item)
+{
+    if (item->told)
+        return;
+    if (item->kind == PENDING_ASK) {
+        ask_ended(item, item->refused ? REDIS_REFUSED : REDIS_ANSWERED);
+    } else if (item->kind == PENDING_PUBLISH) {
+        redis_commander_discharge(commander, item->len);
+        commander->events->on_published(commander->ctx, item->ctx);
     }
-    if (!is_publish(&item))
-        item.on_answer(item.ctx, value); /* may queue, and so move the rings */
 }
 
 static void on_reply(void *ctx)
@@ -163,9 +236,8 @@ static void on_reply(void *ctx)
         return;
     }
     struct pending item = pending_pop(&commander->unanswered);
-    redisFreeCommand(item.command);
-    if (is_publish(&item) && !item.told)
-        settle(commander, &item);
+    free(item.command);
+    end_answered(commander, &item);
     if (commander->not_primary[0])
         redis_link_drop(&commander->link, REDIS_LOST_ERROR, commander->not_primary);
     update_pressure(commander);
@@ -180,50 +252,51 @@ static void on_up(void *ctx)
     commander->events->on_up(commander->ctx);
 }
 
-/* The connection took the answers of what was sent with it. What had not begun to be written is queued again, before
- * the rest; other commands than publishes belong to the connection, and whoever needs them asks again. */
+/* What the loss of the connection makes of an item. A publish that had not begun to be written waits for the next one;
+ * asks end, and calls are forgotten: they belong to the connection, and whoever needs them asks again. */
+static void sort_out(struct pending item, bool begun, struct pending_ring *ended, struct pending_ring *waiting)
+{
+    if (item.kind == PENDING_CALL || item.told)
+        free(item.command);
+    else if (item.kind == PENDING_ASK || begun)
+        pending_push(ended, item);
+    else
+        pending_push(waiting, item);
+}
+
 static void on_down(void *ctx, enum redis_loss reason)
 {
     struct redis_commander *commander = ctx;
     uint64_t written = commander->link.written;
-    struct pending_ring sent = {0};
-    struct pending_ring unsent = {0};
+    struct pending_ring ended = {0}, waiting = {0};
     while (commander->unanswered.count) {
         struct pending item = pending_pop(&commander->unanswered);
-        pending_push(item.start < written ? &sent : &unsent, item);
+        sort_out(item, item.start < written, &ended, &waiting);
     }
     while (commander->unsent.count)
-        pending_push(&unsent, pending_pop(&commander->unsent));
+        sort_out(pending_pop(&commander->unsent), false, &ended, &waiting);
+    pending_close(&commander->unsent);
+    commander->unsent = waiting;
 
-    for (uint32_t i = 0, count = unsent.count; i < count; i++) {
-        struct pending item = pending_pop(&unsent);
-        if (is_publish(&item) && !item.told)
-            pending_push(&commander->unsent, item);
-        else
-            redisFreeCommand(item.command);
-    }
-    pending_close(&unsent);
-    for (uint32_t i = 0; i < sent.count; i++) {
-        struct pending *item = pending_at(&sent, i);
-        if (is_publish(item) && !item->told)
-            fail(commander, item, BUS_UNCERTAIN);
-    }
-    pending_close(&sent);
+    for (uint32_t i = 0; i < ended.count; i++)
+        gave_up(commander, pending_at(&ended, i), BUS_UNCERTAIN);
+    pending_close(&ended);
     update_pressure(commander);
     commander->events->on_down(commander->ctx, reason);
 }
 
 /* ---- deadlines ---- */
 
+/* A call at the head is only there while the connection is up: its PING ends either the wait or the connection. */
 static void fail_unsent(struct redis_commander *commander, uint64_t now_ms)
 {
     while (commander->unsent.count) {
         struct pending *oldest = pending_at(&commander->unsent, 0);
-        if (!is_publish(oldest) || now_ms - oldest->queued_ms < UNSENT_DEADLINE_MS)
+        if (oldest->kind == PENDING_CALL || now_ms - oldest->queued_ms < UNSENT_DEADLINE_MS)
             return;
         struct pending item = pending_pop(&commander->unsent);
-        redisFreeCommand(item.command);
-        fail(commander, &item, BUS_UNAVAILABLE);
+        free(item.command);
+        gave_up(commander, &item, BUS_UNAVAILABLE);
     }
 }
 
@@ -233,8 +306,7 @@ static void fail_unanswered(struct redis_commander *commander, uint64_t now_ms)
         struct pending *item = pending_at(&commander->unanswered, i);
         if (now_ms - item->sent_ms < ANSWER_DEADLINE_MS)
             return;
-        if (is_publish(item) && !item->told)
-            fail(commander, item, BUS_UNCERTAIN);
+        gave_up(commander, item, BUS_UNCERTAIN);
     }
 }
 
@@ -252,6 +324,7 @@ static void on_link_closed(void *ctx)
     struct redis_commander *commander = ctx;
     pending_close(&commander->unsent);
     pending_close(&commander->unanswered);
+    pending_close(&commander->lost);
     commander->events->on_closed(commander->ctx);
 }
 

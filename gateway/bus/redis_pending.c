@@ -2,7 +2,6 @@
 #include "redis_pending.h"
 
 #include <assert.h>
-#include <hiredis/hiredis.h>
 #include <stdlib.h>
 
 #include "../../common/xalloc.h"
@@ -40,7 +39,7 @@ struct pending pending_pop(struct pending_ring *ring)
 void pending_close(struct pending_ring *ring)
 {
     for (uint32_t i = 0; i < ring->count; i++)
-        redisFreeCommand(pending_at(ring, i)->command);
+        free(pending_at(ring, i)->command);
     free(ring->items);
     *ring = (struct pending_ring){0};
 }

@@ -13,16 +13,36 @@
 /* Is given the values of a command's answer, in turn. Nothing comes when the connection is lost before. */
 typedef void (*redis_answer_fn)(void *ctx, const struct resp_value *value);
 
+/* How an asked command ended. */
+enum redis_end {
+    REDIS_ANSWERED,
+    REDIS_REFUSED,   /* the answer was an error; on_value was given it */
+    REDIS_UNANSWERED /* the connection was lost, or is not there: it may or may not have been done */
+};
+
+/* Is told the values of a command's answer and, once, in every case, its end: never from inside the call that asked. */
+struct redis_ask_events {
+    void (*on_value)(void *ctx, uint64_t tag, const struct resp_value *value); /* NULL: of no interest */
+    void (*on_end)(void *ctx, uint64_t tag, enum redis_end end);
+};
+
+enum pending_kind { PENDING_PUBLISH, PENDING_CALL, PENDING_ASK };
+
 struct pending {
-    char *command;             /* as formatted by hiredis; NULL once the kernel has its first byte */
-    uint32_t len;              /* of the command, also when it is gone */
-    bool told;                 /* a publish whose failure was told: its answer is for nobody */
-    uint64_t queued_ms;        /* when it was queued first */
-    uint64_t sent_ms;          /* when it was given to the connection */
-    uint64_t start;            /* once sent: where it begins in the connection's bytes */
-    uint64_t member;           /* a publish's */
-    redis_answer_fn on_answer; /* of other commands; NULL: a publish */
-    void *ctx;
+    char *command; /* as it goes over the wire; NULL once the kernel has its first byte */
+    uint32_t len;  /* of the command, also when it is gone */
+    enum pending_kind kind;
+    bool told;          /* its end was told (a publish's failure, an ask's): its answer is for nobody */
+    bool refused;       /* an ask: the answer is an error */
+    uint64_t queued_ms; /* when it was queued first */
+    uint64_t sent_ms;   /* when it was given to the connection */
+    uint64_t start;     /* once sent: where it begins in the connection's bytes */
+    union {
+        redis_answer_fn on_answer;             /* a call's */
+        const struct redis_ask_events *events; /* an ask's */
+    };
+    void *ctx;    /* theirs; a publish's ticket */
+    uint64_t tag; /* an ask's */
 };
 
 struct pending_ring {

@@ -111,12 +111,18 @@ static void on_subscribed(void *ctx, struct bytes name)
         redis_channels_confirmed(&subscriber->channels, channel);
 }
 
+static void tell_lost(void *ctx, struct redis_channel *channel)
+{
+    struct redis_subscriber *subscriber = ctx;
+    subscriber->events->on_lost(subscriber->ctx, channel);
+}
+
 static void on_unsubscribed(void *ctx, struct bytes name)
 {
     struct redis_subscriber *subscriber = ctx;
     struct redis_channel *channel = redis_channels_find(&subscriber->channels, name);
     if (channel)
-        redis_channels_gone(&subscriber->channels, channel);
+        redis_channels_gone(&subscriber->channels, channel, tell_lost, subscriber);
 }
 
 static void on_denied(void *ctx, struct bytes error)
@@ -144,7 +150,7 @@ static void on_down(void *ctx, enum redis_loss reason)
 {
     struct redis_subscriber *subscriber = ctx;
     subscriber->current = NULL;
-    redis_channels_lost(&subscriber->channels);
+    redis_channels_lost(&subscriber->channels, tell_lost, subscriber);
     subscriber->events->on_down(subscriber->ctx, reason);
 }
 

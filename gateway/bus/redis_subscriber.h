@@ -14,6 +14,7 @@ struct redis_subscriber_events {
     void (*on_up)(void *ctx);
     void (*on_down)(void *ctx, enum redis_loss reason);
     void (*on_confirmed)(void *ctx, struct redis_channel *channel);
+    void (*on_lost)(void *ctx, struct redis_channel *channel); /* a confirmed one; on_confirmed follows some time */
     void (*on_message)(void *ctx, struct redis_channel *channel, struct bytes message); /* of wanted channels only */
     void (*on_closed)(void *ctx);
 };

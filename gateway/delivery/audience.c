@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../common/xalloc.h"
 
@@ -18,6 +19,8 @@ static void batch_clear(struct batch *batch)
 {
     if (batch->block)
         block_unref(batch->block);
+    if (batch->asides)
+        block_unref(batch->asides);
     free(batch->skips);
     *batch = (struct batch){0};
 }
@@ -48,6 +51,18 @@ static void put(struct audience *audience, uint32_t index, struct target *target
     target->index = index;
 }
 
+/* Forgets what a target was to skip or to get by itself: it has been given that, and comes back. */
+static void batch_forget(struct batch *batch, uint64_t id)
+{
+    if (!(batch->skip_mask >> (id % 64) & 1))
+        return;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < batch->skip_count; i++)
+        if (batch->skips[i].id != id)
+            batch->skips[kept++] = batch->skips[i];
+    batch->skip_count = kept;
+}
+
 void audience_add(struct audience *audience, struct target *target)
 {
     if (audience->count == audience->cap) {
@@ -57,8 +72,12 @@ void audience_add(struct audience *audience, struct target *target)
     target->audience = audience;
     put(audience, audience->count++, target);
     const struct batch *open = &audience->open;
-    if (open->block) /* what the turn has brought so far came before it */
-        batch_skip(&audience->open, (struct skip){target->id, 0, open->block->len, open->messages});
+    if (!open->block)
+        return;
+    batch_forget(&audience->open, target->id);
+    if (open->block->len) /* what the turn has brought so far came before it */
+        batch_skip(&audience->open,
+                   (struct skip){.id = target->id, .to = open->block->len, .messages = open->messages});
 }
 
 /* Fills a hole with the last target of its part, whose place is the hole then. Returns that place. */
@@ -86,22 +105,72 @@ void audience_remove(struct target *target)
     }
 }
 
-bool audience_append(struct audience *audience, const struct envelope *envelope, uint64_t except)
+static struct block *make_room(struct audience *audience, struct block *block, size_t room)
+{
+    return block ? block_reserve(block, room) : block_new(audience->counters, room);
+}
+
+/* Leaves out a run for one target, which gets the bytes in its place. */
+static void skip_with(struct audience *audience, struct skip skip, struct bytes instead)
+{
+    struct batch *open = &audience->open;
+    if (instead.len) {
+        open->asides = make_room(audience, open->asides, instead.len);
+        memcpy(open->asides->data + open->asides->len, instead.data, instead.len);
+    }
+    skip.aside_from = open->asides ? open->asides->len : 0;
+    if (instead.len)
+        open->asides->len += (uint32_t)instead.len;
+    skip.aside_to = skip.aside_from + (uint32_t)instead.len;
+    batch_skip(open, skip);
+}
+
+bool audience_append_instead(struct audience *audience, const struct envelope *envelope, uint64_t except,
+                             struct bytes instead)
 {
     const struct encoding *encoding = audience->encoding;
     size_t bound = encoding->bound(encoding, envelope);
     if (bound == 0)
         return false;
     struct batch *open = &audience->open;
-    if (open->block)
-        open->block = block_reserve(open->block, bound);
-    else
-        open->block = block_new(audience->counters, bound);
+    open->block = make_room(audience, open->block, bound);
     uint32_t from = open->block->len;
     open->block->len += (uint32_t)encoding->encode(encoding, envelope, open->block->data + from);
     open->messages++;
     if (except)
-        batch_skip(open, (struct skip){except, from, open->block->len, 1});
+        skip_with(audience, (struct skip){.id = except, .from = from, .to = open->block->len, .messages = 1}, instead);
+    return true;
+}
+
+bool audience_append(struct audience *audience, const struct envelope *envelope, uint64_t except)
+{
+    return audience_append_instead(audience, envelope, except, (struct bytes){NULL, 0});
+}
+
+bool audience_notice(struct audience *audience, const struct notice *notice, uint64_t except)
+{
+    const struct encoding *encoding = audience->encoding;
+    size_t bound = encoding->notice_bound ? encoding->notice_bound(encoding, notice) : 0;
+    if (bound == 0)
+        return false;
+    struct batch *open = &audience->open;
+    open->block = make_room(audience, open->block, bound);
+    uint32_t from = open->block->len;
+    open->block->len += (uint32_t)encoding->notice_encode(encoding, notice, open->block->data + from);
+    if (except)
+        skip_with(audience, (struct skip){.id = except, .from = from, .to = open->block->len}, (struct bytes){NULL, 0});
+    return true;
+}
+
+bool audience_aside(struct target *target, struct bytes bytes)
+{
+    struct audience *audience = target->audience;
+    struct batch *open = &audience->open;
+    bool sealed = target->index >= audience->cursor && target->index < audience->end;
+    if (!open->block && !sealed)
+        return false;
+    open->block = make_room(audience, open->block, 1); /* it may hold nothing but asides */
+    skip_with(audience, (struct skip){.id = target->id, .from = open->block->len, .to = open->block->len}, bytes);
     return true;
 }
 
@@ -110,7 +179,9 @@ static int compare_skips(const void *left, const void *right)
     const struct skip *a = left, *b = right;
     if (a->id != b->id)
         return a->id < b->id ? -1 : 1;
-    return a->from < b->from ? -1 : a->from > b->from;
+    if (a->from != b->from)
+        return a->from < b->from ? -1 : 1;
+    return a->aside_from < b->aside_from ? -1 : a->aside_from > b->aside_from;
 }
 
 void batch_sort(struct batch *batch)

@@ -34,16 +34,19 @@ struct target {
     uint32_t index;            /* place in audience->targets */
 };
 
-/* A run of bytes of a batch that one target does not get: its own message, or what came before it joined. */
+/* A run of bytes of a batch that one target does not get: its own message, or what came before it joined. It may get
+ * bytes of its own in their place (the ack of its message, so that it stands where the message does in the order). */
 struct skip {
     uint64_t id;
-    uint32_t from, to;
-    uint32_t messages; /* in that run */
+    uint32_t from, to;             /* of the batch's block; may be empty */
+    uint32_t aside_from, aside_to; /* of its asides; may be empty */
+    uint32_t messages;             /* in that run */
 };
 
 struct batch {
-    struct block *block; /* NULL: empty */
-    struct skip *skips;  /* sorted by id, then from, once sealed */
+    struct block *block;  /* NULL: empty */
+    struct block *asides; /* what single targets get in place of runs of block; NULL: nothing */
+    struct skip *skips;   /* sorted by id, then from, then aside_from, once sealed */
     uint32_t skip_count, skip_cap;
     uint32_t messages;
     bool sorted;        /* the skips are in the order that batch_skips needs */
@@ -76,6 +79,17 @@ void audience_remove(struct target *target);
 /* Encodes a message into the open batch. except: a target that does not get it (its sender), 0 for none. Returns false
  * when this encoding does not carry such messages. The caller queues the audience for the flush. */
 bool audience_append(struct audience *audience, const struct envelope *envelope, uint64_t except);
+
+/* The same; except gets the bytes `instead` (whole frames, maybe none) where the others get the message. */
+bool audience_append_instead(struct audience *audience, const struct envelope *envelope, uint64_t except,
+                             struct bytes instead);
+
+/* A notice for all, but for except. */
+bool audience_notice(struct audience *audience, const struct notice *notice, uint64_t except);
+
+/* Whole frames for one target alone, behind what the audience holds for it. Returns false when it holds nothing for it:
+ * then the bytes may be sent at once. Else the caller queues the audience for the flush. */
+bool audience_aside(struct target *target, struct bytes bytes) __attribute__((warn_unused_result));
 
 /* The flush's part: makes the open batch the sealed one (there must be none), and empties the sealed one. */
 void audience_seal(struct audience *audience);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "../../common/envelope.h"
+#include "notice.h"
 
 struct encoding {
     const char *name; /* for people */
@@ -18,6 +19,10 @@ struct encoding {
 
     /* Writes the message as whole frames into out and returns the bytes used. */
     size_t (*encode)(const struct encoding *encoding, const struct envelope *envelope, uint8_t *out);
+
+    /* The same two for notices. notice_bound may be NULL: such clients get none. */
+    size_t (*notice_bound)(const struct encoding *encoding, const struct notice *notice);
+    size_t (*notice_encode)(const struct encoding *encoding, const struct notice *notice, uint8_t *out);
 };
 
 #endif

@@ -83,16 +83,16 @@ static bool enqueue(struct flush *flush, struct outlet *outlet, struct block *bl
 
 /* A run of bytes of a block on its way to one outlet. */
 struct run {
+    struct block *block;
     uint32_t from, to;
 };
 
 /* Writes the runs as far as the kernel takes them. Returns the bytes taken, or -1 when the outlet is in trouble. */
-static ssize_t write_runs(struct flush *flush, struct outlet *outlet, struct block *block, const struct run *runs,
-                          int count)
+static ssize_t write_runs(struct flush *flush, struct outlet *outlet, const struct run *runs, int count)
 {
     struct iovec pieces[PIECES];
     for (int i = 0; i < count; i++)
-        pieces[i] = (struct iovec){block->data + runs[i].from, runs[i].to - runs[i].from};
+        pieces[i] = (struct iovec){runs[i].block->data + runs[i].from, runs[i].to - runs[i].from};
     ssize_t n = flush->sink->write(outlet, pieces, count);
     if (n == UV_EAGAIN)
         return 0;
@@ -105,10 +105,9 @@ static ssize_t write_runs(struct flush *flush, struct outlet *outlet, struct blo
 }
 
 /* Sends the runs, or queues what is not taken. Returns false when the outlet is in trouble. */
-static bool send_runs(struct flush *flush, struct outlet *outlet, struct block *block, const struct run *runs,
-                      int count)
+static bool send_runs(struct flush *flush, struct outlet *outlet, const struct run *runs, int count)
 {
-    ssize_t sent = outlet->box ? 0 : write_runs(flush, outlet, block, runs, count);
+    ssize_t sent = outlet->box ? 0 : write_runs(flush, outlet, runs, count);
     if (sent < 0)
         return false;
     for (int i = 0; i < count; i++) {
@@ -117,7 +116,7 @@ static bool send_runs(struct flush *flush, struct outlet *outlet, struct block *
             sent -= len;
             continue;
         }
-        if (!enqueue(flush, outlet, block, runs[i].from + (uint32_t)sent, runs[i].to))
+        if (!enqueue(flush, outlet, runs[i].block, runs[i].from + (uint32_t)sent, runs[i].to))
             return false;
         sent = 0;
     }
@@ -134,18 +133,20 @@ static void give_around(struct flush *flush, struct target *target, const struct
     for (; skip < past && skip->id == target->id; skip++) {
         messages -= skip->messages;
         if (skip->from > at)
-            runs[count++] = (struct run){at, skip->from};
+            runs[count++] = (struct run){batch->block, at, skip->from};
         at = skip->to > at ? skip->to : at;
-        if (count == PIECES) {
-            if (!send_runs(flush, target->outlet, batch->block, runs, count))
+        if (skip->aside_to > skip->aside_from)
+            runs[count++] = (struct run){batch->asides, skip->aside_from, skip->aside_to};
+        if (count >= PIECES - 1) {
+            if (!send_runs(flush, target->outlet, runs, count))
                 return;
             count = 0;
         }
     }
     if (at < batch->block->len)
-        runs[count++] = (struct run){at, batch->block->len};
+        runs[count++] = (struct run){batch->block, at, batch->block->len};
     if (count)
-        send_runs(flush, target->outlet, batch->block, runs, count);
+        send_runs(flush, target->outlet, runs, count);
     counter_add(flush->counters, COUNT_DELIVERIES, messages);
 }
 
@@ -158,8 +159,10 @@ static void give(struct flush *flush, struct target *target, const struct batch 
         give_around(flush, target, batch, skip);
         return;
     }
-    struct run all = {0, batch->block->len};
-    send_runs(flush, target->outlet, batch->block, &all, 1);
+    if (batch->block->len == 0)
+        return; /* nothing but asides, for others */
+    struct run all = {batch->block, 0, batch->block->len};
+    send_runs(flush, target->outlet, &all, 1);
     counter_add(flush->counters, COUNT_DELIVERIES, batch->messages);
 }
 
@@ -209,9 +212,9 @@ void flush_settle(struct flush *flush, struct target *target)
 
 void flush_send(struct flush *flush, struct outlet *outlet, struct block *block)
 {
-    struct run all = {0, block->len};
+    struct run all = {block, 0, block->len};
     if (!outlet->closed)
-        send_runs(flush, outlet, block, &all, 1);
+        send_runs(flush, outlet, &all, 1);
 }
 
 static void free_box(struct outlet *outlet)

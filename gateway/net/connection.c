@@ -76,6 +76,8 @@ static void on_writable(struct stream *stream)
     stream_want_write(stream, false);
     if (connection->flags & CONNECTION_LAST_BYTES && connection->state != CONNECTION_LINGER)
         shut_down(connection);
+    else if (connection->state == CONNECTION_OPEN && connection->session.protocol->on_drained)
+        connection->session.protocol->on_drained(&connection->session);
 }
 
 static void on_closed(struct stream *stream)
@@ -102,9 +104,9 @@ void connection_new(struct server *server, int fd, bool over_limit)
         return;
     }
     connection->server = server;
-    connection->session.member.target.outlet = &connection->outlet;
     connection->handshake = xcalloc(1, sizeof *connection->handshake);
     http_init(&connection->handshake->request, server->limits.max_head);
+    connection->handshake->request.takes_bodies = server->site->take_body != NULL;
     connection->state = CONNECTION_HANDSHAKE;
     connection->deadline = server_deadline(server, server->limits.handshake_ms);
     if (over_limit)
@@ -284,6 +286,8 @@ void connection_end(struct connection *connection, const char *reason)
         destroy(connection);
     else if (connection->state == CONNECTION_OPEN)
         say_close(connection, reason);
+    else if (connection->state == CONNECTION_JOINING && connection->close_code == 4403)
+        connection_refuse(connection, 403, NULL, reason);
     else if (connection->state == CONNECTION_JOINING)
         connection_refuse(connection, 503, "Retry-After: 1\r\n", reason);
     else if (connection->state == CONNECTION_HANDSHAKE)

@@ -1,7 +1,7 @@
 /* connection.h -- a client's socket, from accept to the freeing of its memory.
  *
  *     HANDSHAKE  its request is read and answered; a plain request goes on to LINGER
- *     JOINING    the protocol is getting it into its room; nothing is read
+ *     JOINING    the protocol is getting it into its room, or the site its answer; nothing is read
  *     OPEN       a WebSocket
  *     CLOSING    our close frame is out or on its way; the peer's is awaited
  *     LINGER     all has been said: shut down, waiting for the peer's end, so that no RST eats our last bytes
@@ -71,7 +71,8 @@ struct http_response {
     bool head_only;           /* the request was a HEAD */
 };
 
-/* Answers a plain request, or refuses an upgrade; the connection ends after it. HANDSHAKE and JOINING only. */
+/* Answers a plain request, or refuses an upgrade; the connection ends after it. HANDSHAKE and JOINING only. With 204
+ * there is no body. */
 void connection_respond(struct connection *connection, const struct http_response *response);
 
 /* A short answer that explains itself: the status and one sentence. headers as above. */
@@ -79,6 +80,10 @@ void connection_refuse(struct connection *connection, int status, const char *he
 
 /* Makes it a WebSocket of that protocol, or refuses with the status that RFC 6455 wants. HANDSHAKE only. */
 void connection_upgrade(struct connection *connection, const struct protocol *protocol, struct bytes room, bool echo);
+
+/* The answer comes later: nothing is read meanwhile. After ms it is refused with 503. protocol: only its on_close is
+ * called, when the connection is answered or has gone; it lives until then. HANDSHAKE only. */
+void connection_defer(struct connection *connection, const struct protocol *protocol, uint32_t ms);
 
 /* Ends it at the end of the turn, with a close frame of that code where it is a WebSocket. reason: a constant. */
 void connection_close(struct connection *connection, int code, const char *reason);

@@ -1,4 +1,4 @@
-/* http.c -- see http.h. */
+/* http.c -- the head of a request; see http.h. */
 #include "http.h"
 
 #include <stdlib.h>
@@ -30,6 +30,8 @@ static void extend(struct http_request *request, struct http_span *span, const c
 static int on_url(llhttp_t *parser, const char *at, size_t len)
 {
     struct http_request *request = of(parser);
+    if (request->complete)
+        return refuse(request, 400); /* behind a body: we have said that the connection is closed */
     extend(request, &request->target, at, len);
     return request->target.len > HTTP_TARGET_MAX ? refuse(request, 414) : 0;
 }
@@ -56,6 +58,8 @@ static bool continues_name(const struct http_request *request, const char *at)
 static int on_field(llhttp_t *parser, const char *at, size_t len)
 {
     struct http_request *request = of(parser);
+    if (request->complete)
+        return 0; /* a trailer: nobody wants it */
     if (!continues_name(request, at)) {
         if (request->field_count == HTTP_HEADERS_MAX)
             return refuse(request, 431);
@@ -68,11 +72,25 @@ static int on_field(llhttp_t *parser, const char *at, size_t len)
 static int on_value(llhttp_t *parser, const char *at, size_t len)
 {
     struct http_request *request = of(parser);
+    if (request->complete)
+        return 0;
     struct http_field *last = &request->fields[request->field_count - 1];
     if (!last->value.at)
         last->value.at = (uint32_t)(at - request->buffer);
     last->value.len += (uint32_t)len;
     return 0;
+}
+
+/* There is a body: its coding must be one that we read. Obsolete codings of a transfer, and lists of them, are not. */
+static int check_body(struct http_request *request)
+{
+    struct bytes coding;
+    if (!request->takes_bodies)
+        return refuse(request, 413);
+    if (http_header(request, "transfer-encoding", &coding) &&
+        (coding.len != 7 || strncasecmp(coding.data, "chunked", 7) != 0))
+        return refuse(request, 501);
+    return HPE_PAUSED; /* the head is to be looked at first */
 }
 
 static int on_headers_complete(llhttp_t *parser)
@@ -86,7 +104,7 @@ static int on_headers_complete(llhttp_t *parser)
     if (parser->http_major != 1 || parser->http_minor != 1)
         return refuse(request, 505);
     if (parser->content_length || http_header(request, "transfer-encoding", &ignored))
-        return refuse(request, 413);
+        return check_body(request);
     return 2; /* no body is read: pause here */
 }
 
@@ -97,6 +115,8 @@ static const llhttp_settings_t *settings(void)
         .on_header_field = on_field,
         .on_header_value = on_value,
         .on_headers_complete = on_headers_complete,
+        .on_body = http_on_body,
+        .on_message_complete = http_on_message_complete,
     };
     return &table;
 }
@@ -111,6 +131,7 @@ void http_init(struct http_request *request, size_t max_head)
 void http_free(struct http_request *request)
 {
     free(request->buffer);
+    free(request->body);
     free(request->fields);
 }
 
@@ -156,9 +177,10 @@ enum http_result http_feed(struct http_request *request, struct bytes input)
     llhttp_errno_t error = llhttp_execute(&request->parser, request->buffer + from, good < room ? good : room);
     if (request->status)
         return HTTP_REFUSED;
-    if (error == HPE_PAUSED_UPGRADE && request->complete && end) {
+    bool paused = error == HPE_PAUSED_UPGRADE || error == HPE_PAUSED;
+    if (paused && request->complete && end) {
         request->head_len = from + good;
-        return HTTP_COMPLETE;
+        return error == HPE_PAUSED ? HTTP_BODY : HTTP_COMPLETE;
     }
     if (error != HPE_OK || end) /* both must see the end at the same place */
         request->status = status_of(error);
@@ -247,10 +269,18 @@ const char *http_phrase(int status)
         return "Switching Protocols";
     case 200:
         return "OK";
+    case 201:
+        return "Created";
+    case 202:
+        return "Accepted";
+    case 204:
+        return "No Content";
     case 304:
         return "Not Modified";
     case 400:
         return "Bad Request";
+    case 401:
+        return "Unauthorized";
     case 403:
         return "Forbidden";
     case 404:
@@ -259,14 +289,22 @@ const char *http_phrase(int status)
         return "Method Not Allowed";
     case 408:
         return "Request Timeout";
+    case 411:
+        return "Length Required";
     case 413:
         return "Content Too Large";
     case 414:
         return "URI Too Long";
+    case 415:
+        return "Unsupported Media Type";
     case 426:
         return "Upgrade Required";
     case 431:
         return "Request Header Fields Too Large";
+    case 501:
+        return "Not Implemented";
+    case 502:
+        return "Bad Gateway";
     case 503:
         return "Service Unavailable";
     case 505:

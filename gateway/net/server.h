@@ -20,8 +20,13 @@ struct connection;
 
 /* Who decides what requests mean. */
 struct site {
-    /* A complete, well-formed request; ends in connection_respond or connection_upgrade, inside the call. */
+    /* A complete, well-formed request; ends in connection_respond, connection_upgrade or connection_defer, inside the
+     * call. */
     void (*on_request)(void *ctx, struct connection *connection, const struct http_request *request);
+    /* The head of a request with a body: how many bytes that may have; on_request follows when it is there. 0: it was
+     * answered inside the call. NULL: no bodies are taken. */
+    size_t (*take_body)(void *ctx, struct connection *connection, const struct http_request *request);
+    bool problems; /* what is refused is explained in JSON (RFC 9457), not in plain text */
 };
 
 struct server_limits {

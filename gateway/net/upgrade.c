@@ -16,6 +16,13 @@ bool upgrade_wanted(const struct http_request *request)
     return len > 0 && token_list_contains((struct bytes){list, (size_t)len}, BYTES("websocket"));
 }
 
+bool upgrade_offers(const struct http_request *request, const char *subprotocol)
+{
+    char list[LIST_MAX];
+    int len = http_header_list(request, "sec-websocket-protocol", list, sizeof list);
+    return len > 0 && token_list_contains((struct bytes){list, (size_t)len}, bytes_of(subprotocol));
+}
+
 static bool is_host_char(char c)
 {
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))

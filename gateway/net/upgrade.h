@@ -25,6 +25,9 @@ bool upgrade_wanted(const struct http_request *request);
 int upgrade_check(const struct http_request *request, bool compression, struct upgrade *upgrade)
     __attribute__((warn_unused_result));
 
+/* True when the client offers that subprotocol (RFC 6455, section 11.3.4). */
+bool upgrade_offers(const struct http_request *request, const char *subprotocol);
+
 /* Checks what every request must have: one well-formed Host (RFC 9112, section 3.2). Returns 0 or 400. */
 int request_check(const struct http_request *request) __attribute__((warn_unused_result));
 

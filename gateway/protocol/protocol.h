@@ -22,9 +22,10 @@ struct session_host {
 
 /* How a client asked to be let in; borrowed for the call. */
 struct session_request {
-    struct bytes room;
+    struct bytes room; /* empty where the surface names none */
     bool echo;
-    bool deflate; /* permessage-deflate was negotiated */
+    bool deflate;          /* permessage-deflate was negotiated */
+    struct outlet *outlet; /* the connection's sending end; lives until on_close */
 };
 
 struct protocol {
@@ -34,16 +35,20 @@ struct protocol {
     void (*on_open)(struct session *session, const struct session_request *request);
     /* A message from the client; text is valid UTF-8. */
     void (*on_message)(struct session *session, bool text, struct bytes payload);
-    void (*on_publish_failed)(struct session *session, enum bus_failure failure);
+    /* What waited for the client has been sent; NULL: of no interest. */
+    void (*on_drained)(struct session *session);
     /* The connection is closing: memberships end here. Called once if on_open was. */
     void (*on_close)(struct session *session);
     const struct session_host *host;
 };
 
-/* Embedded in the connection; outlet is its sending end. */
+/* Embedded in the connection. */
 struct session {
     const struct protocol *protocol; /* NULL: none yet */
-    struct member member;            /* the first membership */
+    union {
+        struct member member;         /* relay: its membership */
+        struct plenum_client *client; /* plenum.v1 */
+    };
 };
 
 static inline struct session *session_of_member(struct member *member)

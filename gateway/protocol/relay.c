@@ -1,7 +1,7 @@
 /* relay.c -- see relay.h. */
 #include "relay.h"
 
-#include "frame.h"
+#include "message_frame.h"
 
 static struct relay *relay_of(struct session *session)
 {
@@ -12,6 +12,7 @@ static void on_open(struct session *session, const struct session_request *reque
 {
     struct relay *relay = relay_of(session);
     const struct relay_encoding *encoding = request->deflate ? &relay->deflated : &relay->plain;
+    session->member = (struct member){.target.outlet = request->outlet, .kind = MEMBER_PLAIN};
     if (room_join(relay->rooms, &session->member, request->room, &encoding->base, request->echo))
         relay->protocol.host->accept(session);
 }
@@ -19,22 +20,64 @@ static void on_open(struct session *session, const struct session_request *reque
 static void on_message(struct session *session, bool text, struct bytes payload)
 {
     struct relay *relay = relay_of(session);
-    enum envelope_kind kind = text ? ENVELOPE_TEXT : ENVELOPE_BINARY;
-    if (!room_publish(relay->rooms, &session->member, kind, payload))
+    struct saying saying = {.kind = text ? ENVELOPE_TEXT : ENVELOPE_BINARY, .payload = payload};
+    if (!room_publish(relay->rooms, &session->member, &saying))
         relay->protocol.host->close(session, 1013, "overloaded, try again later");
-}
-
-static void on_publish_failed(struct session *session, enum bus_failure failure)
-{
-    const char *reason =
-        failure == BUS_UNCERTAIN ? "a message may not have been delivered" : "a message was not delivered";
-    session->protocol->host->close(session, 1013, reason);
 }
 
 static void on_close(struct session *session)
 {
-    room_leave(relay_of(session)->rooms, &session->member);
+    room_leave(relay_of(session)->rooms, &session->member, "left");
 }
+
+/* ---- what the rooms tell */
+
+static void close_with(struct member *member, int code, const char *reason)
+{
+    struct session *session = session_of_member(member);
+    session->protocol->host->close(session, code, reason);
+}
+
+static void on_in(void *ctx, struct member *member, const struct joined *joined)
+{
+    (void)ctx, (void)joined;
+    struct session *session = session_of_member(member);
+    session->protocol->host->accept(session);
+}
+
+/* Before the handshake was answered: the connection makes a 503 of it, or a 403 of 4403. */
+static void on_refused(void *ctx, struct member *member, enum join_refusal refusal)
+{
+    (void)ctx;
+    static const char *const reasons[] = {
+        [JOIN_LOCKED] = "The room is locked.",
+        [JOIN_BANNED] = "You are banned from this room.",
+        [JOIN_FULL] = "The room is full.",
+        [JOIN_UNAVAILABLE] = "The room cannot be joined now.",
+    };
+    close_with(member, refusal == JOIN_UNAVAILABLE || refusal == JOIN_FULL ? 1013 : 4403, reasons[refusal]);
+}
+
+static void on_publish_failed(void *ctx, struct member *member, uint64_t request, enum bus_failure failure)
+{
+    (void)ctx, (void)request;
+    close_with(member, 1013,
+               failure == BUS_UNCERTAIN ? "a message may not have been delivered" : "a message was not delivered");
+}
+
+static void on_kicked(void *ctx, struct member *member, const char *reason)
+{
+    (void)ctx;
+    close_with(member, 4403, reason);
+}
+
+/* It has no acks and gets no signals. */
+const struct member_events relay_member_events = {
+    .on_in = on_in,
+    .on_refused = on_refused,
+    .on_publish_failed = on_publish_failed,
+    .on_kicked = on_kicked,
+};
 
 /* ---- encoding: a frame is the payload behind a head */
 
@@ -43,56 +86,28 @@ static bool carries(const struct envelope *envelope)
     return envelope->kind == ENVELOPE_TEXT || envelope->kind == ENVELOPE_BINARY || envelope->kind == ENVELOPE_JSON;
 }
 
-static size_t plain_bound(const struct encoding *encoding, const struct envelope *envelope)
+static struct deflater *deflater_of(const struct encoding *encoding)
 {
-    (void)encoding;
-    return carries(envelope) ? FRAME_HEAD_MAX + envelope->payload.len : 0;
+    return ((const struct relay_encoding *)encoding)->deflater; /* NULL: plain */
 }
 
-static size_t plain_encode(const struct encoding *encoding, const struct envelope *envelope, uint8_t *out)
+static size_t bound(const struct encoding *encoding, const struct envelope *envelope)
 {
-    (void)encoding;
+    return carries(envelope) ? message_frame_bound(deflater_of(encoding), envelope->payload.len) : 0;
+}
+
+static size_t encode(const struct encoding *encoding, const struct envelope *envelope, uint8_t *out)
+{
     enum frame_opcode opcode = envelope->kind == ENVELOPE_BINARY ? FRAME_BINARY : FRAME_TEXT;
-    size_t head = frame_head(out, opcode, false, envelope->payload.len);
-    if (envelope->payload.len)
-        memcpy(out + head, envelope->payload.data, envelope->payload.len);
-    return head + envelope->payload.len;
-}
-
-static size_t deflated_bound(const struct encoding *encoding, const struct envelope *envelope)
-{
-    const struct relay_encoding *relay = (const struct relay_encoding *)encoding;
-    size_t plain = plain_bound(encoding, envelope);
-    if (plain == 0 || envelope->payload.len < DEFLATE_SMALLEST)
-        return plain;
-    return FRAME_HEAD_MAX + deflater_bound(relay->deflater, envelope->payload.len);
-}
-
-static size_t deflated_encode(const struct encoding *encoding, const struct envelope *envelope, uint8_t *out)
-{
-    const struct relay_encoding *relay = (const struct relay_encoding *)encoding;
-    if (envelope->payload.len < DEFLATE_SMALLEST)
-        return plain_encode(encoding, envelope, out);
-    uint8_t *payload = out + FRAME_HEAD_MAX; /* its length, and so the head's, is known afterwards */
-    size_t len = deflater_compress(relay->deflater, envelope->payload, payload);
-    if (len >= envelope->payload.len)
-        return plain_encode(encoding, envelope, out);
-    enum frame_opcode opcode = envelope->kind == ENVELOPE_BINARY ? FRAME_BINARY : FRAME_TEXT;
-    size_t head = frame_head(out, opcode, true, len);
-    memmove(out + head, payload, len);
-    return head + len;
+    return message_frame(deflater_of(encoding), opcode, envelope->payload, out);
 }
 
 void relay_init(struct relay *relay, const struct session_host *host, struct rooms *rooms, struct deflater *deflater)
 {
     *relay = (struct relay){
-        .protocol = {.on_open = on_open,
-                     .on_message = on_message,
-                     .on_publish_failed = on_publish_failed,
-                     .on_close = on_close,
-                     .host = host},
+        .protocol = {.on_open = on_open, .on_message = on_message, .on_close = on_close, .host = host},
         .rooms = rooms,
-        .plain = {.base = {"relay", plain_bound, plain_encode}},
-        .deflated = {.base = {"relay, deflated", deflated_bound, deflated_encode}, .deflater = deflater},
+        .plain = {.base = {.name = "relay", .bound = bound, .encode = encode}},
+        .deflated = {.base = {.name = "relay, deflated", .bound = bound, .encode = encode}, .deflater = deflater},
     };
 }

@@ -21,6 +21,9 @@ struct relay {
     struct relay_encoding plain, deflated;
 };
 
+/* What the rooms are given for plain members. */
+extern const struct member_events relay_member_events;
+
 /* rooms and deflater are borrowed for the relay's life. */
 void relay_init(struct relay *relay, const struct session_host *host, struct rooms *rooms, struct deflater *deflater);
 

@@ -52,6 +52,8 @@ void route_parse(struct bytes target, struct route *route)
         route->room_len = sizeof LOBBY - 1;
     } else if (path.len >= sizeof ROOMS - 1 && memcmp(path.data, ROOMS, sizeof ROOMS - 1) == 0) {
         read_room((struct bytes){path.data + sizeof ROOMS - 1, path.len - (sizeof ROOMS - 1)}, route);
+    } else if (bytes_equal(path, BYTES("/connect"))) {
+        route->kind = ROUTE_CONNECT;
     } else {
         route->kind = ROUTE_FILE;
     }

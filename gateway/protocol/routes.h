@@ -13,6 +13,7 @@
 enum route_kind {
     ROUTE_HOME,     /* /             relay into the lobby; the page by plain GET */
     ROUTE_ROOM,     /* /rooms/{room} relay into that room */
+    ROUTE_CONNECT,  /* /connect      plenum.v1 */
     ROUTE_BAD_ROOM, /* /rooms/...    with a name that is none: 400 */
     ROUTE_FILE,     /* anything else: a file of the page, or 404 */
     ROUTE_MALFORMED /* no path at all, or broken percent-encoding: 400 */

@@ -8,9 +8,15 @@
 
 enum { FIRST_CAPACITY = 16 };
 
-static uint32_t home(const struct directory *directory, uint64_t id)
+static uint32_t home(const struct directory *directory, uint64_t id, const struct room *room)
 {
-    return (uint32_t)id & (directory->cap - 1);
+    uint32_t spread = (uint32_t)((uintptr_t)room >> 5) * 0x9e3779b1U; /* 2^32 / golden ratio */
+    return ((uint32_t)id + (spread >> 8)) & (directory->cap - 1);
+}
+
+static uint32_t home_of(const struct directory *directory, const struct member *member)
+{
+    return home(directory, member->target.id, member->room);
 }
 
 static uint32_t next(const struct directory *directory, uint32_t slot)
@@ -30,7 +36,7 @@ void directory_close(struct directory *directory)
 
 static void put(struct directory *directory, struct member *member)
 {
-    uint32_t slot = home(directory, member->target.id);
+    uint32_t slot = home_of(directory, member);
     while (directory->slots[slot])
         slot = next(directory, slot);
     directory->slots[slot] = member;
@@ -59,7 +65,7 @@ void directory_add(struct directory *directory, struct member *member)
 static void close_gap(struct directory *directory, uint32_t gap)
 {
     for (uint32_t slot = next(directory, gap); directory->slots[slot]; slot = next(directory, slot)) {
-        uint32_t wanted = home(directory, directory->slots[slot]->target.id);
+        uint32_t wanted = home_of(directory, directory->slots[slot]);
         uint32_t from_wanted = (slot - wanted) & (directory->cap - 1), from_gap = (slot - gap) & (directory->cap - 1);
         if (from_wanted < from_gap)
             continue;
@@ -71,7 +77,7 @@ static void close_gap(struct directory *directory, uint32_t gap)
 
 void directory_remove(struct directory *directory, struct member *member)
 {
-    uint32_t slot = home(directory, member->target.id);
+    uint32_t slot = home_of(directory, member);
     while (directory->slots[slot] != member)
         slot = next(directory, slot);
     close_gap(directory, slot);
@@ -80,12 +86,14 @@ void directory_remove(struct directory *directory, struct member *member)
         resize(directory, directory->cap / 2);
 }
 
-struct member *directory_find(const struct directory *directory, uint64_t id)
+struct member *directory_find(const struct directory *directory, uint64_t id, const struct room *room)
 {
     if (directory->count == 0)
         return NULL;
-    for (uint32_t slot = home(directory, id); directory->slots[slot]; slot = next(directory, slot))
-        if (directory->slots[slot]->target.id == id)
-            return directory->slots[slot];
+    for (uint32_t slot = home(directory, id, room); directory->slots[slot]; slot = next(directory, slot)) {
+        struct member *member = directory->slots[slot];
+        if (member->target.id == id && member->room == room)
+            return member;
+    }
     return NULL;
 }

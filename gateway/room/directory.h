@@ -1,7 +1,8 @@
-/* directory.h -- a worker's members by their ids.
+/* directory.h -- a worker's members by their ids and rooms.
  *
- * Open addressing over pointers, keyed by the lower half of the id (a counter, so its low bits spread by themselves):
- * 8 to 16 bytes a member, look-up and removal O(1). Owned by: rooms. */
+ * A connection has one id in all its rooms, and a member in each. Open addressing over pointers, keyed by the lower
+ * half of the id (a counter, so its low bits spread by themselves) and the room's address: 8 to 16 bytes a member,
+ * look-up and removal O(1). Owned by: rooms. */
 #ifndef PLENUM_GATEWAY_ROOM_DIRECTORY_H
 #define PLENUM_GATEWAY_ROOM_DIRECTORY_H
 
@@ -9,6 +10,7 @@
 #include <stdint.h>
 
 struct member;
+struct room;
 
 struct directory {
     struct member **slots; /* capacity a power of two, at most 3/4 full */
@@ -18,11 +20,11 @@ struct directory {
 void directory_init(struct directory *directory);
 void directory_close(struct directory *directory);
 
-/* The member's id is set and not in there yet. */
+/* The member's id and room are set, stay as they are, and are not in there yet. */
 void directory_add(struct directory *directory, struct member *member);
 void directory_remove(struct directory *directory, struct member *member);
 
 /* NULL when there is none (any more). */
-struct member *directory_find(const struct directory *directory, uint64_t id);
+struct member *directory_find(const struct directory *directory, uint64_t id, const struct room *room);
 
 #endif

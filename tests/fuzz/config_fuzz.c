@@ -16,6 +16,7 @@ static void try_value(struct config *config, const struct setting *setting, stru
     char *text = xstrndup(value.data, value.len);
     if (setting_parse(setting, text, config, why)) {
         char *shown = setting_shown(setting, config);
+        setting_free(setting, config); /* a list would be added to */
         if (!setting->secret && !setting_parse(setting, shown, config, why))
             abort();
         free(shown);

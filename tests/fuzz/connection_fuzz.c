@@ -87,7 +87,9 @@ static struct world {
     struct rooms rooms;
     struct local_hub *hub;
     struct bus *bus;
+    struct rules *rules;
     struct relay relay;
+    struct plenum plenum;
     struct public_site site;
     struct server server;
     _Atomic uint32_t total;
@@ -145,20 +147,6 @@ static void on_prepare(uv_prepare_t *prepare)
     server_end_turn(&world.server);
 }
 
-static void on_in(void *ctx, struct member *member)
-{
-    (void)ctx;
-    connection_host.accept(session_of_member(member));
-}
-
-static void on_publish_failed(void *ctx, struct member *member, enum bus_failure failure)
-{
-    (void)ctx;
-    (void)member;
-    (void)failure;
-    require(!"the local bus fails");
-}
-
 static void on_pressure(void *ctx, enum bus_pressure pressure)
 {
     (void)ctx;
@@ -179,7 +167,6 @@ static void make_env(void)
 
 static void make_parts(void)
 {
-    static const struct member_events member_events = {on_in, on_publish_failed};
     static const struct flush_limits flush_limits = {
         .hard_bytes = HARD_BYTES, .soft_bytes = HARD_BYTES / 2, .soft_ms = PERIOD_MS, .budget_ns = 1};
     struct server_limits limits = {
@@ -197,14 +184,24 @@ static void make_parts(void)
     };
     world.deflater = deflater_new(MAX_MESSAGE);
     flush_init(&world.flush, &connection_sink, &world.clock, &world.counters, &flush_limits);
-    rooms_init(&world.rooms, &world.env, &world.counters, &world.flush, &member_events, NULL, 0);
+    world.rules = rules_new(&(struct room_rule){.log = {.size = 100, .bytes = 1 << 20, .ttl_s = 60}, .presence = true});
+    rooms_init(&world.rooms, &(struct rooms_setup){
+                                 .env = &world.env,
+                                 .counters = &world.counters,
+                                 .flush = &world.flush,
+                                 .rules = world.rules,
+                                 .events = {&relay_member_events, &plenum_member_events},
+                             });
     world.rooms.on_pressure = on_pressure;
     relay_init(&world.relay, &connection_host, &world.rooms, world.deflater);
+    plenum_init(&world.plenum, &connection_host, &world.rooms, world.deflater,
+                &(struct plenum_limits){.message = MAX_MESSAGE, .rooms = 4, .ping_ms = PERIOD_MS});
     world.site.relay = &world.relay;
+    world.site.plenum = &world.plenum;
     server_init(&world.server, &world.env, &world.counters, &world.flush, &limits, world.deflater, &public_site,
                 &world.site);
     world.hub = local_hub_new();
-    world.bus = local_bus_new(world.hub, &world.env, &world.counters, &rooms_bus_events, &world.rooms);
+    world.bus = local_bus_new(world.hub, &world.env, &world.counters, NULL, &rooms_bus_events, &world.rooms);
     world.rooms.bus = world.bus;
     require(inflateInit2(&world.inflate, -15) == Z_OK);
 }

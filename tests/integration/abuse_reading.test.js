@@ -95,7 +95,7 @@ describe('clients that do not read, and what they could break', () => {
     test('stopped_readers_that_hold_too_much_together_are_shed_and_counted', async (t) => {
         const count = scaled(60, 20);
         const limit = scaled(64, 16);
-        const gateway = await startGateway(t, { workers: 1, args: ['--memory-mb', String(limit)] });
+        const gateway = await startGateway(t, { workers: 1, args: ['--memory-mb', String(limit), '--log-size', '0'] });
         const honest = await connectMany(t, 2, () => `${gateway.url}/rooms/honest`);
         const before = peakRss(gateway);
         const message = frame(2, Buffer.alloc(200_000, 'z'));

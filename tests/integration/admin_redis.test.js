@@ -110,7 +110,7 @@ describe('redis-cli for admins', { concurrency: true }, () => {
         sender.send('hello, all of you');
         sender.send(Buffer.from('0123'));
         const payloads = await waitUntil('redis-cli to show both', () => watch.payloads().length === 2 && watch.payloads());
-        const [text, binary] = payloads.map((line) => /^p1 0 - ([tb]) - ([0-9a-f]{16}) (\d+) (.*)$/.exec(line));
+        const [text, binary] = payloads.map((line) => /^p1 [12] [0-9a-f]{16} ([tb]) - ([0-9a-f]{16}) (\d+) (.*)$/.exec(line));
         assert.ok(text && binary, `readable: ${payloads}`);
         assert.deepEqual([text[1], text[4]], ['t', 'hello, all of you']);
         assert.deepEqual([binary[1], binary[4]], ['b', '0123']);

@@ -1,35 +1,13 @@
-/* bus_contract.h -- what every bus promises (see gateway/bus/bus.h), as tests.
+/* bus_contract.h -- what every bus promises (see gateway/bus/bus.h), as tests: subscriptions and publishes without a
+ * log.
  *
- * Included by local_bus_test.c and redis_bus_test.c, which define before:
- *   static void contract_bus_open(struct bus_worker *worker);   gives the worker a bus
- * and add CONTRACT_TESTS to their list, with contract_set_up and contract_tear_down around each. */
+ * Included by local_bus_test.c and redis_bus_test.c, which define contract_bus_open (see support/bus_contract_world.h)
+ * and add CONTRACT_TESTS to their list. The other parts of the contract: bus_log_contract.h, bus_presence_contract.h,
+ * bus_admin_contract.h. */
 #ifndef PLENUM_TESTS_UNIT_BUS_CONTRACT_H
 #define PLENUM_TESTS_UNIT_BUS_CONTRACT_H
 
-static int contract_set_up(void **state)
-{
-    struct bus_world *world = xmalloc(sizeof *world);
-    world_init(world);
-    for (int i = 0; i < 2; i++)
-        contract_bus_open(world_worker(world));
-    *state = world;
-    return 0;
-}
-
-static int contract_tear_down(void **state)
-{
-    world_close(*state);
-    free(*state);
-    return 0;
-}
-
-/* Both workers in the room, confirmed. */
-static void both_join(struct bus_world *world, const char *room, struct bus_channel *channels[2])
-{
-    for (int i = 0; i < 2; i++)
-        channels[i] = world_subscribe(&world->workers[i], room, &world->workers[i]);
-    world_until(world, world->workers[0].confirmed == 1 && world->workers[1].confirmed == 1);
-}
+#include "support/bus_contract_world.h"
 
 static void a_subscription_is_confirmed_once_and_never_from_inside(void **state)
 {
@@ -111,6 +89,30 @@ static void a_room_that_nobody_wants_takes_messages(void **state)
     world_until(world, bus_idle(worker->bus));
     assert_int_equal(worker->failed, 0);
     assert_int_equal(worker->messages, 0);
+}
+
+static void each_publish_with_a_ticket_is_told_once_and_in_order(void **state)
+{
+    enum { PUBLISHES = 100 };
+    struct bus_world *world = *state;
+    struct bus_worker *worker = &world->workers[0];
+    for (uint64_t i = 1; i <= PUBLISHES; i++) {
+        world_publish(worker, "tickets", "hello", i);
+        world_publish(worker, "tickets", "nobody wants to know", 0);
+        if (i % 7 == 0)
+            uv_run(&world->loop, UV_RUN_NOWAIT);
+    }
+    world_until(world, worker->published == PUBLISHES);
+    world_until(world, bus_idle(worker->bus));
+    world_run_for(world, 50);
+    assert_int_equal(worker->told_count, PUBLISHES);
+    for (size_t i = 0; i < PUBLISHES; i++) {
+        const struct told *told = world_told(worker, TOLD_PUBLISHED, i);
+        assert_int_equal(told->member, i + 1);
+        assert_int_equal(told->seq, 0);
+        assert_string_equal(told->epoch, "");
+        assert_false(told->duplicate);
+    }
 }
 
 static void payloads_are_any_bytes(void **state)
@@ -344,13 +346,12 @@ static void closing_amid_everything_tells_nothing_more(void **state)
     assert_int_equal(worker->told_count, told);
 }
 
-#define CONTRACT_TEST(name) cmocka_unit_test_setup_teardown(name, contract_set_up, contract_tear_down)
 #define CONTRACT_TESTS                                                                                                 \
     CONTRACT_TEST(a_subscription_is_confirmed_once_and_never_from_inside),                                             \
         CONTRACT_TEST(the_own_copy_comes_back_once), CONTRACT_TEST(all_workers_hear_one_order),                        \
         CONTRACT_TEST(rooms_do_not_mix), CONTRACT_TEST(a_room_that_nobody_wants_takes_messages),                       \
-        CONTRACT_TEST(payloads_are_any_bytes), CONTRACT_TEST(a_mebibyte_comes_through),                                \
-        CONTRACT_TEST(nothing_is_heard_after_unsubscribing),                                                           \
+        CONTRACT_TEST(each_publish_with_a_ticket_is_told_once_and_in_order), CONTRACT_TEST(payloads_are_any_bytes),    \
+        CONTRACT_TEST(a_mebibyte_comes_through), CONTRACT_TEST(nothing_is_heard_after_unsubscribing),                  \
         CONTRACT_TEST(leaving_before_the_confirmation_tells_nothing),                                                  \
         CONTRACT_TEST(coming_back_at_once_is_confirmed_again), CONTRACT_TEST(a_storm_of_subscriptions_ends_as_wanted), \
         CONTRACT_TEST(two_thousand_rooms_are_confirmed),                                                               \

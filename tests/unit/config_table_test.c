@@ -27,11 +27,12 @@ static size_t field_size(const struct setting *setting)
         [SETTING_ON_OFF] = sizeof(bool),
         [SETTING_CHOICE] = sizeof(int),
         [SETTING_TEXT] = sizeof(char *),
+        [SETTING_LIST] = sizeof(char *),
     };
     return sizes[setting->type];
 }
 
-static void every_field_has_one_setting(void **state)
+static void every_field_but_what_is_made_of_them_has_one_setting(void **state)
 {
     (void)state;
     const struct setting *rows[SETTINGS];
@@ -43,7 +44,8 @@ static void every_field_has_one_setting(void **state)
         assert_true(rows[i]->offset >= end && rows[i]->offset - end < 8); /* no more than padding in between */
         end = rows[i]->offset + field_size(rows[i]);
     }
-    assert_true(sizeof(struct config) - end < 8);
+    assert_true(offsetof(struct config, rules) - end < 8); /* the rules, made of some of them, end it */
+    assert_int_equal(sizeof(struct config), offsetof(struct config, rules) + sizeof(struct rules *));
 }
 
 static void no_setting_has_a_name_that_kubernetes_gives_to_services(void **state)
@@ -71,7 +73,7 @@ static void a_setting_is_found_by_its_whole_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_field_has_one_setting),
+        cmocka_unit_test(every_field_but_what_is_made_of_them_has_one_setting),
         cmocka_unit_test(no_setting_has_a_name_that_kubernetes_gives_to_services),
         cmocka_unit_test(a_setting_is_found_by_its_whole_name),
     };

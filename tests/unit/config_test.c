@@ -19,7 +19,7 @@
 #define WORDS(...) ((char *[]){__VA_ARGS__, NULL})
 #define NONE       ((char *[]){NULL})
 
-static char printed[16384], complained[4096]; /* what the last load wrote to stdout and stderr */
+static char printed[32768], complained[4096]; /* what the last load wrote to stdout and stderr */
 static char file_path[] = "/tmp/plenum-config-test-XXXXXX";
 
 /* ---- helpers */
@@ -246,6 +246,47 @@ static void what_is_unknown_is_refused(void **state)
     assert_refused(WORDS("--config", "/nowhere"), NONE, "plenum: --config: /nowhere: No such file or directory\n");
 }
 
+static uint32_t kept_of(const struct config *config, const char *room)
+{
+    return rules_find(config->rules, bytes_of(room))->log.size;
+}
+
+static void room_rules_add_up_within_a_source(void **state)
+{
+    (void)state;
+    struct config config = loaded(NONE, NONE);
+    assert_null(config.room_rules);
+    const struct room_rule *rule = rules_find(config.rules, BYTES("lobby"));
+    assert_true(rule->log.size == 1000 && rule->log.bytes == 4194304 && rule->log.ttl_s == 600);
+    assert_true(rule->presence && rule->media && rule->members == 0);
+    config_free(&config);
+
+    config = loaded(WORDS("--room-rule", "a* log=1", "--room-rule=b log=2; c log=3", "--log-size", "9"),
+                    WORDS("PLENUM_ROOM_RULE=b log=4"));
+    assert_true(kept_of(&config, "abc") == 1 && kept_of(&config, "b") == 2 && kept_of(&config, "c") == 3);
+    assert_int_equal(kept_of(&config, "d"), 9);
+    config_free(&config);
+
+    write_file("room-rule = a log=5 # five\nroom-rule = b log=6;\nlog-ttl = 7\n");
+    config = loaded(WORDS("--config", file_path), NONE);
+    assert_true(kept_of(&config, "a") == 5 && kept_of(&config, "b") == 6);
+    assert_int_equal(rules_find(config.rules, BYTES("b"))->log.ttl_s, 7);
+    config_free(&config);
+}
+
+static void a_bad_room_rule_stops_the_start_with_one_line(void **state)
+{
+    (void)state;
+    assert_refused(WORDS("--room-rule", "a log=0", "--room-rule", "b presence=maybe"), NONE,
+                   "plenum: --room-rule: 'b presence=maybe': presence= is on or off\n");
+    assert_refused(NONE, WORDS("PLENUM_ROOM_RULE=a log=0; {b} log=0"),
+                   "plenum: PLENUM_ROOM_RULE: 'a log=0; {b} log=0': a rule begins with a pattern: 1 to 164 of the "
+                   "characters of a room's name, and * and ?\n");
+    write_file("room-rule = a log\n");
+    assert_refused(WORDS("--config", file_path), NONE,
+                   about_file(":1: room-rule: 'a log': behind its pattern a rule has settings: NAME=VALUE"));
+}
+
 static void limits_must_fit_together(void **state)
 {
     (void)state;
@@ -303,6 +344,21 @@ static void a_secret_can_come_from_a_file(void **state)
     config = loaded(WORDS("--redis", "redis://other"), WORDS("PLENUM_REDIS_FILE=/nowhere")); /* nobody needs it */
     assert_string_equal(config.redis, "redis://other");
     config_free(&config);
+}
+
+static void the_admin_token_can_come_from_a_file_and_is_never_shown(void **state)
+{
+    (void)state;
+    write_file("s3cret-t0ken\n");
+    char variable[64];
+    snprintf(variable, sizeof variable, "PLENUM_ADMIN_TOKEN_FILE=%s", file_path);
+    struct config config = loaded(NONE, WORDS(variable));
+    assert_string_equal(config.admin_token, "s3cret-t0ken");
+    config_free(&config);
+    assert_int_equal(load(&config, WORDS("--print-config", "--admin-token", "s3cret"), NONE), CONFIG_EXIT_OK);
+    assert_non_null(strstr(printed, "\nadmin-token = *** # --admin-token\n"));
+    assert_int_equal(load(&config, WORDS("--admin-token", "s3cret token"), NONE), CONFIG_EXIT_BAD);
+    assert_null(strstr(complained, "s3cret"));
 }
 
 static void an_empty_secret_file_is_a_mistake(void **state)
@@ -381,6 +437,9 @@ int main(void)
         cmocka_unit_test(what_kubernetes_says_of_services_is_passed_over_in_silence),
         cmocka_unit_test(a_secret_can_come_from_a_file),
         cmocka_unit_test(an_empty_secret_file_is_a_mistake),
+        cmocka_unit_test(the_admin_token_can_come_from_a_file_and_is_never_shown),
+        cmocka_unit_test(room_rules_add_up_within_a_source),
+        cmocka_unit_test(a_bad_room_rule_stops_the_start_with_one_line),
         cmocka_unit_test(a_password_is_never_shown),
         cmocka_unit_test(what_print_config_prints_is_a_configuration_file),
         cmocka_unit_test(check_config_says_whether_it_is_good),

@@ -129,6 +129,33 @@ static void a_second_value_takes_the_place_of_the_first(void **state)
     assert_null(config.server_name);
 }
 
+static void a_list_grows_with_each_value(void **state)
+{
+    (void)state;
+    struct config config = {0};
+    char why[WHY_BYTES];
+    const struct setting *rule = setting_find(BYTES("room-rule"));
+    assert_true(setting_parse(rule, "a log=0", &config, why));
+    assert_true(setting_parse(rule, "b log=1; c log=2;", &config, why));
+    assert_true(setting_parse(rule, "", &config, why));
+    assert_string_equal(config.room_rules, "a log=0; b log=1; c log=2;");
+    setting_free(rule, &config);
+    assert_null(config.room_rules);
+    assert_refused("room-rule", "a log=0; b log=x", "'a log=0; b log=x': log= wants messages, from 0 to 1000000");
+}
+
+static void a_token_is_a_word_and_never_shown(void **state)
+{
+    (void)state;
+    static char longest[258];
+    memset(longest, 't', 257);
+    assert_taken("admin-token", "s3cret://t0ken:a@b", "***");
+    assert_taken("admin-token", "", "");
+    assert_refused("admin-token", "two words", "a token has visible ASCII characters only, and no spaces");
+    assert_refused("admin-token", "nÃ¤h", "a token has visible ASCII characters only, and no spaces");
+    assert_refused("admin-token", longest, "a token has 256 characters at most");
+}
+
 static void a_bad_redis_url_is_refused_without_showing_its_password(void **state)
 {
     (void)state;
@@ -169,6 +196,8 @@ int main(void)
         cmocka_unit_test(a_second_value_takes_the_place_of_the_first),
         cmocka_unit_test(a_bad_redis_url_is_refused_without_showing_its_password),
         cmocka_unit_test(a_password_is_masked),
+        cmocka_unit_test(a_list_grows_with_each_value),
+        cmocka_unit_test(a_token_is_a_word_and_never_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

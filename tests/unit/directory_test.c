@@ -28,8 +28,8 @@ static void an_empty_directory_finds_nobody(void **state)
     (void)state;
     struct directory directory;
     directory_init(&directory);
-    assert_null(directory_find(&directory, 0));
-    assert_null(directory_find(&directory, id_of(GATEWAY_A, 1)));
+    assert_null(directory_find(&directory, 0, NULL));
+    assert_null(directory_find(&directory, id_of(GATEWAY_A, 1), NULL));
     directory_close(&directory);
 }
 
@@ -40,9 +40,9 @@ static void a_member_is_found_until_it_is_removed(void **state)
     directory_init(&directory);
     struct member member;
     add(&directory, &member, id_of(GATEWAY_A, 1));
-    assert_ptr_equal(directory_find(&directory, member.target.id), &member);
+    assert_ptr_equal(directory_find(&directory, member.target.id, NULL), &member);
     directory_remove(&directory, &member);
-    assert_null(directory_find(&directory, member.target.id));
+    assert_null(directory_find(&directory, member.target.id, NULL));
     directory_close(&directory);
 }
 
@@ -53,13 +53,13 @@ static void ids_with_the_same_lower_half_are_told_apart(void **state)
     directory_init(&directory);
     struct member a, b;
     add(&directory, &a, id_of(GATEWAY_A, 7));
-    assert_null(directory_find(&directory, id_of(GATEWAY_B, 7))); /* another gateway's member */
+    assert_null(directory_find(&directory, id_of(GATEWAY_B, 7), NULL)); /* another gateway's member */
     add(&directory, &b, id_of(GATEWAY_B, 7));
-    assert_ptr_equal(directory_find(&directory, a.target.id), &a);
-    assert_ptr_equal(directory_find(&directory, b.target.id), &b);
+    assert_ptr_equal(directory_find(&directory, a.target.id, NULL), &a);
+    assert_ptr_equal(directory_find(&directory, b.target.id, NULL), &b);
     directory_remove(&directory, &a);
-    assert_null(directory_find(&directory, a.target.id));
-    assert_ptr_equal(directory_find(&directory, b.target.id), &b);
+    assert_null(directory_find(&directory, a.target.id, NULL));
+    assert_ptr_equal(directory_find(&directory, b.target.id, NULL), &b);
     directory_remove(&directory, &b);
     directory_close(&directory);
 }
@@ -89,7 +89,7 @@ static void a_chain_around_the_end_of_the_table_survives_each_order_of_removal(v
             directory_remove(&directory, &members[gone]);
             in[gone] = false;
             for (uint32_t i = 0; i < MEMBERS; i++)
-                assert_ptr_equal(directory_find(&directory, members[i].target.id), in[i] ? &members[i] : NULL);
+                assert_ptr_equal(directory_find(&directory, members[i].target.id, NULL), in[i] ? &members[i] : NULL);
         }
         directory_close(&directory);
     }
@@ -112,7 +112,7 @@ static void it_shrinks_when_the_crowd_has_left(void **state)
         directory_remove(&directory, &members[i]);
     assert_true(directory.cap < largest / 100);
     for (uint32_t i = 0; i < CROWD; i++)
-        assert_ptr_equal(directory_find(&directory, members[i].target.id), i < 10 ? &members[i] : NULL);
+        assert_ptr_equal(directory_find(&directory, members[i].target.id, NULL), i < 10 ? &members[i] : NULL);
     for (uint32_t i = 0; i < 10; i++)
         directory_remove(&directory, &members[i]);
     assert_int_equal(directory.count, 0);
@@ -166,13 +166,13 @@ static void run_against_a_list(uint64_t seed)
         assert_int_equal(directory.count, count);
         for (int look = 0; look < MODEL_LOOKS; look++) {
             uint32_t at = dice_below(&dice, size);
-            if (directory_find(&directory, members[at].target.id) != (in[at] ? &members[at] : NULL))
+            if (directory_find(&directory, members[at].target.id, NULL) != (in[at] ? &members[at] : NULL))
                 fail_msg("seed 0x%016llx, step %u: member %u is %s", (unsigned long long)seed, step, at,
                          in[at] ? "not found" : "found though it is out");
         }
     }
     for (uint32_t i = 0; i < size; i++) {
-        assert_ptr_equal(directory_find(&directory, members[i].target.id), in[i] ? &members[i] : NULL);
+        assert_ptr_equal(directory_find(&directory, members[i].target.id, NULL), in[i] ? &members[i] : NULL);
         if (in[i])
             directory_remove(&directory, &members[i]);
     }

@@ -8,22 +8,11 @@
 #include <cmocka.h>
 
 #include "gateway/bus/redis_bus.h"
-#include "support/bus_world.h"
+#include "support/bus_contract_world.h"
 #include "support/redis_process.h"
 
 static struct redis_process redis;
 static struct redis_bus_options options;
-
-static void report(void *ctx, struct gateway_report *out)
-{
-    (void)ctx;
-    *out = (struct gateway_report){.pod = "pod-1",
-                                   .address = "127.0.0.1:8000",
-                                   .version = "test",
-                                   .state = "up",
-                                   .connections = 3,
-                                   .started_ms = 1700000000000};
-}
 
 static void set_url(const char *format, ...)
 {
@@ -41,7 +30,10 @@ static void contract_bus_open(struct bus_worker *worker)
     worker->bus = redis_bus_new(&worker->world->env, &options, &worker->counters, &world_bus_events, worker);
 }
 
+#include "bus_admin_contract.h"
 #include "bus_contract.h"
+#include "bus_log_contract.h"
+#include "bus_presence_contract.h"
 
 static uint64_t counted(const struct bus_worker *worker, enum counter which)
 {
@@ -73,6 +65,8 @@ static void a_killed_server_is_found_again_and_rooms_are_resubscribed(void **sta
     both_join(world, "lobby", channels);
     redis_process_kill(&redis);
     world_until(world, !channels[0]->confirmed && !channels[1]->confirmed);
+    assert_int_equal(world->workers[0].lost, 1);
+    assert_int_equal(world->workers[1].lost, 1);
     assert_int_equal(counted(&world->workers[0], GAUGE_BUS_UP), 0);
     redis_process_run(&redis, NULL);
     world_until(world, channels[0]->confirmed && channels[1]->confirmed);
@@ -231,6 +225,24 @@ static void a_bus_that_does_not_deliver_is_found_deaf(void **state)
     redisFree(client);
 }
 
+static void a_bus_that_is_said_to_be_deaf_replaces_its_subscriber(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_worker *worker = &world->workers[0];
+    struct bus_channel *channels[2];
+    both_join(world, "lobby", channels);
+    int other;
+    world_subscribe(worker, "team", &other);
+    world_until(world, worker->confirmed == 2);
+    bus_deaf(worker->bus);
+    assert_int_equal(worker->lost, 0); /* never from inside */
+    world_until(world, worker->confirmed == 4);
+    assert_int_equal(worker->lost, 2);
+    assert_int_equal(counted(worker, COUNT_REDIS_LOST_DEAF), 1);
+    assert_int_equal(world->workers[1].lost, 0);
+    expect_delivery(world);
+}
+
 /* ---- who the server lets in ---- */
 
 static void log_into(struct bus_world *world, int fds[2])
@@ -240,18 +252,44 @@ static void log_into(struct bus_world *world, int fds[2])
     world->log = (struct log){.fd = fds[1], .level = LOG_INFO, .format = LOG_TEXT, .clock = clock_system()};
 }
 
-/* What was logged so far, and how often a phrase stands in it. */
-static int logged(int fd, const char *phrase)
+/* What was logged since the last time. */
+static const char *read_log(int fd)
 {
     static char text[65536];
     ssize_t len = read(fd, text, sizeof text - 1);
     text[len > 0 ? len : 0] = '\0';
+    assert_null(strstr(text, "wrongsecret"));
+    assert_null(strstr(text, "s3cret"));
+    return text;
+}
+
+static int times(const char *text, const char *phrase)
+{
     int count = 0;
     for (const char *at = text; (at = strstr(at, phrase)); at++)
         count++;
-    assert_null(strstr(text, "wrongsecret"));
-    assert_null(strstr(text, "s3cret"));
     return count;
+}
+
+/* Everything that a gateway does on a server is done once. */
+static void expect_all_rights(struct bus_worker *worker)
+{
+    world_publish_with(worker, "rights", BYTES("x"), 77, &world_log, "key");
+    world_until(worker->world,
+                worker->published > 0 && world_told(worker, TOLD_PUBLISHED, worker->published - 1)->seq == 1);
+    struct presence_change change = {PRESENCE_JOIN, (uint64_t)worker->bus->gateway << 32 | 1, BYTES("{}")};
+    struct presence_batch batch = {.room = BYTES("rights"), .changes = &change, .count = 1, .first = true};
+    answer_wait(world_presence(worker, &batch));
+    answer_wait(world_locate(worker, "rights", "", 0));
+    answer_wait(world_peek(worker, "rights"));
+    answer_wait(world_read(worker, "rights", (struct log_range){.limit = 10}));
+    answer_wait(world_members(worker, "rights"));
+    answer_wait(world_signal(worker, worker->bus->gateway, BYTES("to me")));
+    answer_wait(world_command(worker, 0, "nothing"));
+    answer_wait(world_hash_write(worker, BUS_STATE, "rights", "lock", "1"));
+    answer_wait(world_hash_read(worker, BUS_BANS, "rights"));
+    answer_wait(world_list_rooms(worker));
+    answer_wait(world_list_gateways(worker));
 }
 
 static void a_user_with_a_password_gets_in(void **state)
@@ -260,7 +298,8 @@ static void a_user_with_a_password_gets_in(void **state)
     redisContext *client = redis_process_connect(&redis);
     freeReplyObject(redisCommand(client,
                                  "ACL SETUSER gateway on >s3cret:%%40 ~plenum:* &plenum:* -@all +@connection "
-                                 "+subscribe +unsubscribe +publish +@read +@write +@transaction -@dangerous +time"));
+                                 "+subscribe +unsubscribe +publish +@read +@write -@dangerous +evalsha +script|load "
+                                 "+info +time +pubsub|channels +pubsub|numsub"));
     set_url("redis://gateway:s3cret%%3A%%2540@127.0.0.1:%d/3", redis.port);
     struct bus_world world;
     int fds[2];
@@ -271,7 +310,10 @@ static void a_user_with_a_password_gets_in(void **state)
     struct bus_channel *channels[2];
     both_join(&world, "lobby", channels);
     expect_delivery(&world);
-    assert_int_equal(logged(fds[0], "redis connected"), 4);
+    expect_all_rights(&world.workers[0]);
+    const char *text = read_log(fds[0]);
+    assert_int_equal(times(text, "redis connected"), 4);
+    assert_int_equal(times(text, "refuses"), 0);
     world_close(&world);
     close(fds[0]);
     close(fds[1]);
@@ -290,7 +332,8 @@ static void a_wrong_password_is_said_once_and_never_shown(void **state)
     log_into(&world, fds);
     contract_bus_open(world_worker(&world));
     world_run_for(&world, 2500);
-    assert_int_equal(logged(fds[0], "check user and password"), 2); /* one for each connection, none for a retry */
+    assert_int_equal(times(read_log(fds[0]), "check user and password"),
+                     2); /* one for each connection, none for a retry */
     assert_int_equal(counter_get(&world.workers[0].counters, GAUGE_BUS_UP), 0);
     world_close(&world);
     close(fds[0]);
@@ -322,8 +365,8 @@ static void a_room_that_the_server_forbids_costs_the_others_nothing(void **state
     wait_until_up(world);
     redisContext *client = redis_process_connect(&redis);
     struct bus_worker *worker = &world->workers[0];
-    freeReplyObject(
-        redisCommand(client, "ACL SETUSER default resetchannels &plenum:{lobby} &plenum:{team* &plenum:{gw:*"));
+    freeReplyObject(redisCommand(
+        client, "ACL SETUSER default resetchannels &plenum:{lobby} &plenum:{team* &plenum:{gw:* &plenum:ctl*"));
     world_run_for(world, 100); /* the server cuts off who had more */
     wait_until_up(world);
     uint64_t lost = counted(worker, COUNT_REDIS_LOST_ERROR);
@@ -424,6 +467,60 @@ static void a_gateway_id_that_is_taken_is_changed(void **state)
     redisFree(client);
 }
 
+static void wait_for_beats(redisContext *client, struct bus_world *world)
+{
+    world_until(world, redis_process_integer(client, "ZCARD plenum:gws") == 2);
+}
+
+static void a_gateway_that_was_forgotten_hears_of_it_once(void **state)
+{
+    struct bus_world *world = *state;
+    wait_until_up(world);
+    redisContext *client = redis_process_connect(&redis);
+    wait_for_beats(client, world);
+    freeReplyObject(redisCommand(client, "FLUSHALL")); /* with the connections as they are */
+    for (int i = 0; i < 2; i++)
+        world_until(world, world->workers[i].forgotten == 1);
+    redisFree(client);
+
+    redis_process_kill(&redis); /* and comes back empty */
+    redis_process_run(&redis, NULL);
+    for (int i = 0; i < 2; i++)
+        world_until(world, world->workers[i].forgotten == 2);
+    world_run_for(world, 3500);
+    assert_int_equal(world->workers[0].forgotten, 2);
+
+    client = redis_process_connect(&redis); /* a short loss is not noticed by anybody */
+    assert_true(redis_process_integer(client, "CLIENT KILL TYPE normal SKIPME yes") >= 2);
+    world_run_for(world, 3500);
+    wait_until_up(world);
+    assert_int_equal(world->workers[0].forgotten, 2);
+    redisFree(client);
+}
+
+static void a_gateway_that_lost_its_id_has_another_and_is_forgotten(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_worker *worker = &world->workers[0];
+    wait_until_up(world);
+    redisContext *client = redis_process_connect(&redis);
+    uint32_t before = worker->bus->gateway;
+    freeReplyObject(redisCommand(client, "HSET plenum:gw:%08x claim somebody", before));
+    assert_true(redis_process_integer(client, "CLIENT KILL TYPE normal SKIPME yes") >= 2);
+    world_until(world, worker->forgotten == 1);
+    assert_int_not_equal(worker->bus->gateway, before);
+    assert_int_equal(world->workers[1].forgotten, 0);
+    wait_until_up(world);
+    struct answer *answer; /* its new channels are open */
+    do {
+        answer = world_signal(&world->workers[1], worker->bus->gateway, BYTES("hello"));
+        world_until(world, answer->ends == 1);
+    } while (answer->result == BUS_NOBODY);
+    world_until(world, worker->signals == 1);
+    freeReplyObject(redisCommand(client, "DEL plenum:gw:%08x", before));
+    redisFree(client);
+}
+
 /* ---- admins, pressure ---- */
 
 static void an_admins_publish_reaches_the_room(void **state)
@@ -461,7 +558,7 @@ static int redis_open(void **state)
     (void)state;
     redis_process_init(&redis, NULL);
     options.prefix = "plenum";
-    options.report = report;
+    options.report = contract_report;
     set_url("redis+unix://%s", redis.socket);
     return 0;
 }
@@ -478,6 +575,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT_TESTS,
+        CONTRACT_LOG_TESTS,
+        CONTRACT_PRESENCE_TESTS,
+        CONTRACT_ADMIN_TESTS,
         CONTRACT_TEST(a_killed_server_is_found_again_and_rooms_are_resubscribed),
         CONTRACT_TEST(a_publish_during_an_outage_waits_or_fails_as_unavailable),
         CONTRACT_TEST(a_hung_server_makes_publishes_uncertain_and_is_left),
@@ -486,6 +586,7 @@ int main(void)
         CONTRACT_TEST(cut_off_subscribers_come_back),
         CONTRACT_TEST(a_cut_off_commander_fails_what_is_unanswered_and_comes_back),
         CONTRACT_TEST(a_bus_that_does_not_deliver_is_found_deaf),
+        CONTRACT_TEST(a_bus_that_is_said_to_be_deaf_replaces_its_subscriber),
         cmocka_unit_test(a_user_with_a_password_gets_in),
         cmocka_unit_test(a_wrong_password_is_said_once_and_never_shown),
         CONTRACT_TEST(a_refused_publish_is_told_as_refused),
@@ -493,6 +594,8 @@ int main(void)
         CONTRACT_TEST(a_read_only_server_is_left_until_it_is_primary),
         cmocka_unit_test(a_gateway_stands_in_redis_while_it_lives),
         cmocka_unit_test(a_gateway_id_that_is_taken_is_changed),
+        CONTRACT_TEST(a_gateway_that_was_forgotten_hears_of_it_once),
+        CONTRACT_TEST(a_gateway_that_lost_its_id_has_another_and_is_forgotten),
         CONTRACT_TEST(an_admins_publish_reaches_the_room),
         CONTRACT_TEST(what_waits_presses_and_flows_again),
     };

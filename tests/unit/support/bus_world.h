@@ -30,11 +30,27 @@ struct bus_world;
 
 /* Something that a bus told. */
 struct told {
-    enum { TOLD_CONFIRMED, TOLD_MESSAGE, TOLD_FAILED, TOLD_PRESSURE } kind;
+    enum {
+        TOLD_CONFIRMED,
+        TOLD_LOST,
+        TOLD_MESSAGE,
+        TOLD_PRESENCE, /* a message of kind 'p' */
+        TOLD_PUBLISHED,
+        TOLD_FAILED,
+        TOLD_PRESSURE,
+        TOLD_SIGNAL,
+        TOLD_COMMAND,
+        TOLD_FORGOTTEN
+    } kind;
     void *subscriber; /* of the channel */
-    char *payload;    /* of the message, a copy */
+    char *payload;    /* of the message, signal or command: a terminated copy */
     size_t len;
-    uint64_t member;      /* the message's, or whose publish failed */
+    char *envelope; /* of the message: all its bytes, as they came */
+    size_t envelope_len;
+    uint64_t member; /* the message's; or the ticket of what was published or failed */
+    uint64_t seq;    /* of the message, or as on_published says; epoch likewise */
+    char epoch[EPOCH_MAX + 1];
+    bool duplicate;
     enum bus_failure why; /* it failed */
     enum bus_pressure pressure;
 };
@@ -45,11 +61,13 @@ struct bus_worker {
     struct counters counters;
     struct told *told;
     size_t told_count, told_cap;
-    size_t confirmed, messages, failed; /* numbers of each */
-    bool inside_subscribe;
+    size_t confirmed, lost, messages, presences, published, failed, signals, commands, forgotten; /* numbers of each */
+    bool inside_call; /* of the bus: nothing may be told */
     /* For tests that act from inside: called for each message, when set. */
     void (*on_message)(struct bus_worker *worker, struct bus_channel *channel, const struct envelope *envelope);
 };
+
+struct answer; /* see bus_answers.h */
 
 struct bus_world {
     uv_loop_t loop;
@@ -59,6 +77,8 @@ struct bus_world {
     struct env env;
     struct bus_worker workers[WORLD_WORKERS];
     int worker_count;
+    struct answer *answers; /* all that were asked for */
+    void (*free_answers)(struct bus_world *world);
 };
 
 static struct told *world_tell(struct bus_worker *worker, int kind, struct bus_channel *channel)
@@ -77,32 +97,64 @@ static struct told *world_tell(struct bus_worker *worker, int kind, struct bus_c
 static void world_on_confirmed(void *ctx, struct bus_channel *channel)
 {
     struct bus_worker *worker = ctx;
-    world_require(!worker->inside_subscribe && channel->subscriber && channel->confirmed);
+    world_require(!worker->inside_call && channel->subscriber && channel->confirmed);
     world_tell(worker, TOLD_CONFIRMED, channel);
     worker->confirmed++;
+}
+
+static void world_on_channel_lost(void *ctx, struct bus_channel *channel)
+{
+    struct bus_worker *worker = ctx;
+    world_require(channel->subscriber && !channel->confirmed);
+    world_tell(worker, TOLD_LOST, channel);
+    worker->lost++;
+}
+
+static void world_copy_epoch(char out[EPOCH_MAX + 1], struct bytes epoch)
+{
+    world_require(epoch.len <= EPOCH_MAX);
+    snprintf(out, EPOCH_MAX + 1, "%.*s", (int)epoch.len, epoch.len ? epoch.data : "");
 }
 
 static void world_on_message(void *ctx, struct bus_channel *channel, struct bytes message)
 {
     struct bus_worker *worker = ctx;
-    world_require(!worker->inside_subscribe && channel->subscriber);
+    world_require(!worker->inside_call && channel->subscriber);
     struct envelope envelope;
     enum envelope_result result = envelope_decode(message, &envelope);
     world_require(result == ENVELOPE_OK);
-    struct told *told = world_tell(worker, TOLD_MESSAGE, channel);
+    bool presence = envelope.kind == ENVELOPE_PRESENCE;
+    struct told *told = world_tell(worker, presence ? TOLD_PRESENCE : TOLD_MESSAGE, channel);
     told->payload = xstrndup(envelope.payload.data, envelope.payload.len);
     told->len = envelope.payload.len;
+    told->envelope = xstrndup(message.data, message.len);
+    told->envelope_len = message.len;
     told->member = envelope.member;
-    worker->messages++;
+    told->seq = envelope.seq;
+    world_copy_epoch(told->epoch, envelope.epoch);
+    *(presence ? &worker->presences : &worker->messages) += 1;
     if (worker->on_message)
         worker->on_message(worker, channel, &envelope);
 }
 
-static void world_on_publish_failed(void *ctx, uint64_t member, enum bus_failure failure)
+static void world_on_published(void *ctx, void *ticket, struct bytes epoch, uint64_t seq, bool duplicate)
 {
     struct bus_worker *worker = ctx;
+    world_require(!worker->inside_call && ticket && (seq > 0) == (epoch.len > 0));
+    struct told *told = world_tell(worker, TOLD_PUBLISHED, NULL);
+    told->member = (uintptr_t)ticket;
+    told->seq = seq;
+    world_copy_epoch(told->epoch, epoch);
+    told->duplicate = duplicate;
+    worker->published++;
+}
+
+static void world_on_publish_failed(void *ctx, void *ticket, enum bus_failure failure)
+{
+    struct bus_worker *worker = ctx;
+    world_require(ticket);
     struct told *told = world_tell(worker, TOLD_FAILED, NULL);
-    told->member = member;
+    told->member = (uintptr_t)ticket;
     told->why = failure;
     worker->failed++;
 }
@@ -112,11 +164,41 @@ static void world_on_pressure(void *ctx, enum bus_pressure pressure)
     world_tell(ctx, TOLD_PRESSURE, NULL)->pressure = pressure;
 }
 
+static void world_on_signal(void *ctx, struct bytes message)
+{
+    struct bus_worker *worker = ctx;
+    struct told *told = world_tell(worker, TOLD_SIGNAL, NULL);
+    told->payload = xstrndup(message.data, message.len);
+    told->len = message.len;
+    worker->signals++;
+}
+
+static void world_on_command(void *ctx, struct bytes line)
+{
+    struct bus_worker *worker = ctx;
+    struct told *told = world_tell(worker, TOLD_COMMAND, NULL);
+    told->payload = xstrndup(line.data, line.len);
+    told->len = line.len;
+    worker->commands++;
+}
+
+static void world_on_forgotten(void *ctx)
+{
+    struct bus_worker *worker = ctx;
+    world_tell(worker, TOLD_FORGOTTEN, NULL);
+    worker->forgotten++;
+}
+
 static const struct bus_events world_bus_events = {
     .on_confirmed = world_on_confirmed,
+    .on_channel_lost = world_on_channel_lost,
     .on_message = world_on_message,
+    .on_published = world_on_published,
     .on_publish_failed = world_on_publish_failed,
     .on_pressure = world_on_pressure,
+    .on_signal = world_on_signal,
+    .on_command = world_on_command,
+    .on_forgotten = world_on_forgotten,
 };
 
 static void world_on_prepare(uv_prepare_t *prepare)
@@ -180,9 +262,13 @@ static void world_on_bus_closed(void *ctx)
 
 static inline void world_forget(struct bus_worker *worker)
 {
-    for (size_t i = 0; i < worker->told_count; i++)
+    for (size_t i = 0; i < worker->told_count; i++) {
         free(worker->told[i].payload);
-    worker->told_count = worker->confirmed = worker->messages = worker->failed = 0;
+        free(worker->told[i].envelope);
+    }
+    worker->told_count = 0;
+    worker->confirmed = worker->lost = worker->messages = worker->presences = worker->published = worker->failed = 0;
+    worker->signals = worker->commands = worker->forgotten = 0;
 }
 
 static inline bool world_has_buses(const struct bus_world *world)
@@ -208,6 +294,8 @@ static inline void world_close(struct bus_world *world)
     uv_run(&world->loop, UV_RUN_DEFAULT);
     int status = uv_loop_close(&world->loop);
     world_require(status == 0);
+    if (world->free_answers)
+        world->free_answers(world);
     for (int i = 0; i < world->worker_count; i++) {
         world_forget(&world->workers[i]);
         free(world->workers[i].told);
@@ -218,18 +306,43 @@ static inline void world_close(struct bus_world *world)
 
 static inline struct bus_channel *world_subscribe(struct bus_worker *worker, const char *room, void *subscriber)
 {
-    worker->inside_subscribe = true;
+    worker->inside_call = true;
     struct bus_channel *channel = bus_subscribe(worker->bus, bytes_of(room), subscriber);
-    worker->inside_subscribe = false;
+    worker->inside_call = false;
     return channel;
 }
 
+/* A message with a log rule and a key, NULL where there is none. The ticket is the member's number, so that member 0
+ * publishes without one. */
+static inline void world_publish_with(struct bus_worker *worker, const char *room, struct bytes payload,
+                                      uint64_t member, const struct log_rule *log, const char *key)
+{
+    struct envelope envelope = {.kind = ENVELOPE_BINARY,
+                                .member = member,
+                                .key = key ? bytes_of(key) : (struct bytes){NULL, 0},
+                                .time_ms = clock_wall_ms(clock_system()),
+                                .payload = payload};
+    struct bus_publish publish = {
+        .room = bytes_of(room), .log = log, .envelope = &envelope, .ticket = (void *)(uintptr_t)member};
+    worker->inside_call = true;
+    bus_publish(worker->bus, &publish);
+    worker->inside_call = false;
+}
+
+/* What most tests want of a log. */
+static const struct log_rule world_log = {.size = 1000, .bytes = 4 << 20, .ttl_s = 600};
+
+/* Into the room's log. */
+static inline void world_publish_logged(struct bus_worker *worker, const char *room, const char *text, uint64_t member)
+{
+    world_publish_with(worker, room, bytes_of(text), member, &world_log, NULL);
+}
+
+/* Without a log. */
 static inline void world_publish_bytes(struct bus_worker *worker, const char *room, struct bytes payload,
                                        uint64_t member)
 {
-    struct envelope envelope = {
-        .kind = ENVELOPE_BINARY, .member = member, .time_ms = clock_wall_ms(clock_system()), .payload = payload};
-    bus_publish(worker->bus, bytes_of(room), &envelope);
+    world_publish_with(worker, room, payload, member, NULL, NULL);
 }
 
 static inline void world_publish(struct bus_worker *worker, const char *room, const char *text, uint64_t member)
@@ -237,14 +350,19 @@ static inline void world_publish(struct bus_worker *worker, const char *room, co
     world_publish_bytes(worker, room, bytes_of(text), member);
 }
 
-/* The nth message (from 0) that the worker was told. */
-static inline const struct told *world_message(const struct bus_worker *worker, size_t nth)
+/* The nth thing (from 0) of that kind that the worker was told. */
+static inline const struct told *world_told(const struct bus_worker *worker, int kind, size_t nth)
 {
     for (size_t i = 0; i < worker->told_count; i++) {
-        if (worker->told[i].kind == TOLD_MESSAGE && nth-- == 0)
+        if ((int)worker->told[i].kind == kind && nth-- == 0)
             return &worker->told[i];
     }
     return NULL;
+}
+
+static inline const struct told *world_message(const struct bus_worker *worker, size_t nth)
+{
+    return world_told(worker, TOLD_MESSAGE, nth);
 }
 
 /* The newest message that the worker was told is this one. */

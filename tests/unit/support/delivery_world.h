@@ -154,7 +154,7 @@ static inline size_t angle_encode(const struct encoding *encoding, const struct 
     return envelope->payload.len + 2;
 }
 
-static const struct encoding angle_encoding = {"angle", angle_bound, angle_encode};
+static const struct encoding angle_encoding = {.name = "angle", .bound = angle_bound, .encode = angle_encode};
 
 /* ---- repeatable random numbers: splitmix64 */
 

@@ -63,7 +63,8 @@ static inline size_t numbered_encode(const struct encoding *encoding, const stru
     return frame_write((const void *)envelope->payload.data, out);
 }
 
-static const struct encoding numbered_encoding = {"numbered", numbered_bound, numbered_encode};
+static const struct encoding numbered_encoding = {
+    .name = "numbered", .bound = numbered_bound, .encode = numbered_encode};
 
 /* ---- reading */
 

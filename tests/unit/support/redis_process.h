@@ -1,11 +1,13 @@
 /* redis_process.h -- a redis-server of the test's own, on a unix socket and a TCP port, ended by its process id.
  *
- * It dies with the test program, however that ends. Its directory is removed by redis_process_close. */
+ * It dies with the test program, however that ends. Its directory is removed by redis_process_close, with what it
+ * saved there. */
 #ifndef PLENUM_TESTS_UNIT_SUPPORT_REDIS_PROCESS_H
 #define PLENUM_TESTS_UNIT_SUPPORT_REDIS_PROCESS_H
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdio.h>
@@ -96,10 +98,16 @@ static inline void redis_process_kill(struct redis_process *redis)
     unlink(redis->socket);
 }
 
+static inline int redis_process_remove(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status, (void)type, (void)place;
+    return remove(path);
+}
+
 static inline void redis_process_close(struct redis_process *redis)
 {
     redis_process_kill(redis);
-    rmdir(redis->directory);
+    nftw(redis->directory, redis_process_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Runs one command of a plain client and returns its integer, or -1. */
