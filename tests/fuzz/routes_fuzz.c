@@ -89,6 +89,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case ROUTE_BAD_ROOM:
         check_room(&route);
         break;
+    case ROUTE_CONNECT:
+        require(bytes_equal(route.path, BYTES("/connect")) && route.room_len == 0);
+        break;
     case ROUTE_FILE:
         require(target.data[0] == '/' && !begins(route.path, BYTES("/rooms/")) && route.path.len > 1);
         break;

@@ -53,6 +53,8 @@ static void a_room_is_named_by_its_path(void **state)
 {
     (void)state;
     static const struct route_case cases[] = {
+        {"/connect", ROUTE_CONNECT, "", false},
+        {"/connect?x=1", ROUTE_CONNECT, "", false},
         {"/rooms/lobby", ROUTE_ROOM, "lobby", false},
         {"/rooms/a%2Db%3ac", ROUTE_ROOM, "a-b:c", false},
         {"/rooms/%61%62", ROUTE_ROOM, "ab", false},
