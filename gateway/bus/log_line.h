@@ -9,7 +9,7 @@
 #include "bus.h"
 #include "uthash.h"
 
-enum { BATCH_MESSAGES = 64, BATCH_BYTES = 256 << 10 };
+enum { BATCH_MESSAGES = 256, BATCH_BYTES = 256 << 10 };
 
 struct log_message {
     void *ticket;

@@ -1,6 +1,6 @@
 /* redis_log.h -- appends to the rooms' logs: append.lua, a batch at a time.
  *
- * A room has at most one batch of this worker under way; what comes meanwhile forms the next one (64 messages, 256
+ * A room has at most one batch of this worker under way; what comes meanwhile forms the next one (256 messages, 256
  * KiB). So a repeat after a lost connection is always of the room's last batch of this worker, and the script knows
  * that one by its number: retries are safe and in order. A message waits 2 s at most to be sent and then 2 s for the
  * answer. A batch whose time is up is never sent again.

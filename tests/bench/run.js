@@ -107,8 +107,8 @@ async function runAll(settings) {
 }
 
 function list() {
-    for (const { name, about, target, kind } of workloads) {
-        const unit = kind === 'idle' ? 'bytes each' : 'x the floor';
+    for (const { name, about, target, kind, log } of workloads) {
+        const unit = kind === 'idle' ? 'bytes each' : log ? 'x without a log' : 'x the floor';
         console.log(`${name.padEnd(12)} ${about}${target === undefined ? '' : `; target ${target} ${unit} or less`}`);
     }
 }

@@ -6,6 +6,9 @@ import { Program } from '../../support/program.js';
 import { within } from '../../support/wait.js';
 import { startFloor, startGateways } from './servers.js';
 
+/** The floor keeps nothing either. */
+const NO_LOG = ['--log-size', '0'];
+
 /** Beyond the measured seconds: connecting, settling, the drain. */
 const OVERHEAD_SECONDS = 120;
 
@@ -77,8 +80,13 @@ async function runLoad(bench, workload, start, who) {
 async function measureTraffic(bench, workload) {
     const { binaries } = bench;
     const count = workload.gateways ?? 1;
-    const floor = () => startFloor(binaries.floor, bench.floor, count);
-    const gateway = () => startGateways(binaries.gateway, count, bench.redis, bench.gatewayFlags);
+    const withoutLog = [...NO_LOG, ...bench.gatewayFlags];
+    const floor = () =>
+        workload.log
+            ? startGateways(binaries.gateway, count, bench.redis, withoutLog)
+            : startFloor(binaries.floor, bench.floor, count);
+    const flags = workload.log ? bench.gatewayFlags : withoutLog;
+    const gateway = () => startGateways(binaries.gateway, count, bench.redis, flags);
     const floors = [await runLoad(bench, workload, floor, 'floor')];
     const gateways = [];
     for (let i = 0; i < bench.pairs; i++) {

@@ -12,6 +12,7 @@
  * @property {'traffic' | 'idle'} kind
  * @property {number} [gateways] how many share the members (1)
  * @property {string[]} [load] options of the load generator: traffic
+ * @property {boolean} [log] the gateway keeps a log, and is compared with one that keeps none instead of with the floor
  * @property {number} [connections] idle
  * @property {number} [seconds] measured, when not 5: where little CPU is used the clock ticks of 10 ms need longer
  * @property {number} [target] the ratio to the floor, or the bytes per connection, that should not be exceeded
@@ -58,6 +59,22 @@ export const workloads = [
         about: '1 room x 10,000, 128 B, 10/s',
         kind: 'traffic',
         load: ['--members', '10000', '--publishers', '1', '--rate', '10'],
+    },
+    {
+        name: 'log1',
+        about: '1 room x 1,000, 128 B, 1 publisher flat out: with a log / without',
+        kind: 'traffic',
+        log: true,
+        load: ['--members', '1000', '--publishers', '1', '--rate', '0', '--window', '32'],
+        target: 1.15,
+    },
+    {
+        name: 'log8',
+        about: '1 room x 1,000, 128 B, 8 publishers flat out: with a log / without',
+        kind: 'traffic',
+        log: true,
+        load: ['--members', '1000', '--publishers', '8', '--rate', '0', '--window', '32'],
+        target: 1.15,
     },
     { name: 'idle9000', about: '9,000 quiet connections in one room', kind: 'idle', connections: 9000, target: 400 },
     { name: 'idle15000', about: '15,000 quiet connections in one room', kind: 'idle', connections: 15000, target: 400 },
