@@ -18,7 +18,8 @@ enum {
     HELD_TURNS_MAX = 8, /* clients are read in one turn of so many at least */
     DRAIN_STEP_MS = 50,
     DRAIN_LEAST_MS = 1000,    /* for the closing handshakes, even when nothing is to be spread */
-    DRAIN_SPREAD_PERCENT = 75 /* of the drain time for the closes; the rest for those who are slow to go */
+    DRAIN_LEAVE_PERCENT = 50, /* of the drain time for those who were told and leave by themselves, */
+    DRAIN_SPREAD_PERCENT = 75 /* ... for the closes; the rest for those who are slow to go */
 };
 
 enum worker_order { ORDER_DRAIN = 1, ORDER_STOP = 2 };
@@ -48,7 +49,7 @@ struct worker {
     uv_timer_t sweep, drain;
     uv_async_t wake;
     _Atomic int orders; /* enum worker_order, from other threads */
-    uint64_t sweep_due_ms, drain_end_ms, drain_spread_end_ms;
+    uint64_t sweep_due_ms, drain_end_ms, drain_leave_end_ms, drain_spread_end_ms;
     double drain_debt;   /* clients that should have been closed by now */
     uint32_t held_turns; /* in a row in which the bus was behind */
     bool draining, ending;
@@ -190,7 +191,8 @@ static void on_drain_step(uv_timer_t *timer)
     worker->drain_debt += (double)open / (double)steps;
     uint32_t due = (uint32_t)worker->drain_debt;
     worker->drain_debt -= due;
-    server_close_some(&worker->server, due, 1012, "this gateway restarts: come back");
+    server_close_some(&worker->server, due, now >= worker->drain_leave_end_ms, 1012,
+                      "this gateway restarts: come back");
 }
 
 static void begin_drain(struct worker *worker, double over_s)
@@ -201,10 +203,11 @@ static void begin_drain(struct worker *worker, double over_s)
     counter_set(&worker->counters, GAUGE_DRAINING, 1);
     uint64_t now = clock_ms(worker->env.clock), whole = (uint64_t)(over_s * 1000);
     worker->drain_end_ms = now + (whole > DRAIN_LEAST_MS ? whole : DRAIN_LEAST_MS);
+    worker->drain_leave_end_ms = now + whole * DRAIN_LEAVE_PERCENT / 100;
     worker->drain_spread_end_ms = now + whole * DRAIN_SPREAD_PERCENT / 100;
     listener_close(&worker->listener);
     server_hurry_handshakes(&worker->server);
-    plenum_drain(&worker->plenum, (uint32_t)(worker->drain_spread_end_ms - now));
+    plenum_drain(&worker->plenum, (uint32_t)(worker->drain_leave_end_ms - now));
     uv_timer_start(&worker->drain, on_drain_step, 0, DRAIN_STEP_MS);
 }
 
@@ -295,7 +298,7 @@ static void make_parts(struct worker *worker)
                                         .budget_ns = (uint64_t)(config->flush_budget_ms * 1e6)};
     struct server_limits limits = limits_of(worker->setup);
     worker->pacing.interval_ns = (uint64_t)(config->turn_pacing_ms * 1e6);
-    worker->deflater = deflater_new(config->max_message);
+    worker->deflater = deflater_new(config->max_message + SLACK_MAX);
     flush_init(&worker->flush, &connection_sink, worker->env.clock, &worker->counters, &flush_limits);
     rooms_init(&worker->rooms,
                &(struct rooms_setup){

@@ -38,11 +38,19 @@ static void after_feed(struct connection *connection, int result)
     }
 }
 
+static void borrow_reader(struct connection *connection)
+{
+    const struct protocol *protocol = connection->session.protocol; /* NULL: it has been closed already */
+    connection->reader = reader_borrow(&connection->server->readers);
+    if (protocol)
+        reader_set_slack(connection->reader, protocol->slack);
+}
+
 void connection_feed(struct connection *connection, struct bytes input)
 {
     struct server *server = connection->server;
     if (!connection->reader)
-        connection->reader = reader_borrow(&server->readers);
+        borrow_reader(connection);
     server->feed_input = 0;
     after_feed(connection, reader_feed(&server->readers, connection->reader, input,
                                        connection->flags & CONNECTION_DEFLATE, connection));

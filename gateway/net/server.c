@@ -232,12 +232,14 @@ void server_hurry_handshakes(struct server *server)
     }
 }
 
-uint32_t server_close_some(struct server *server, uint32_t limit, int code, const char *reason)
+uint32_t server_close_some(struct server *server, uint32_t limit, bool all, int code, const char *reason)
 {
     uint32_t closed = 0;
     for (uint32_t i = 0; i < server->count && closed < limit; i++) {
         struct connection *connection = server->table[i];
         if (connection->state != CONNECTION_OPEN || connection->flags & CONNECTION_ENDING)
+            continue;
+        if (!all && connection->session.protocol->leaves_by_itself)
             continue;
         connection_close(connection, code, reason);
         closed++;

@@ -121,8 +121,9 @@ void server_pause(struct server *server, bool paused);
 /* From now on a request has a second to be complete: the gateway drains. */
 void server_hurry_handshakes(struct server *server);
 
-/* Closes up to `limit` open WebSockets with a code. Returns how many. For the drain. */
-uint32_t server_close_some(struct server *server, uint32_t limit, int code, const char *reason);
+/* Closes up to `limit` open WebSockets with a code; all: also those whose protocol lets them leave by themselves.
+ * Returns how many. For the drain. */
+uint32_t server_close_some(struct server *server, uint32_t limit, bool all, int code, const char *reason);
 
 /* Drops everything at once. */
 void server_abort(struct server *server);

@@ -42,6 +42,7 @@ struct reader {
     uint8_t control[CONTROL_PAYLOAD_MAX]; /* a control frame that came in pieces */
     uint8_t control_len;
     uint32_t deadline;
+    uint32_t slack; /* bytes that a message may have beyond max_message */
 
     char *parked; /* input for another turn, or NULL */
     size_t parked_len;
@@ -141,6 +142,7 @@ void reader_return(struct readers *readers, struct reader *reader)
     reader->parked = NULL;
     reader->parked_len = 0;
     reader->deadline = 0;
+    reader->slack = 0;
     reader->next = readers->spare;
     readers->spare = reader;
     readers->spare_count++;
@@ -188,9 +190,10 @@ static uint64_t announced_length(const struct reader *reader)
 }
 
 /* The most payload that a message may have on the wire. Deflate with its fixed code makes noise an eighth longer. */
-static size_t wire_limit(const struct readers *readers, bool compressed)
+static size_t wire_limit(const struct readers *readers, const struct reader *reader, bool compressed)
 {
-    return compressed ? readers->max_message + readers->max_message / 8 + 64 : readers->max_message;
+    size_t limit = readers->max_message + reader->slack;
+    return compressed ? limit + limit / 8 + 64 : limit;
 }
 
 /* Judges a complete head: its length, before any of the payload is waited for. Returns 0 or a close code. */
@@ -203,7 +206,7 @@ static int check_length(const struct readers *readers, struct reader *reader)
     if (is_control(opcode))
         return 0;
     bool compressed = opcode == FRAME_CONTINUATION ? reader->compressed : reader->head[0] & FRAME_RSV1;
-    size_t limit = wire_limit(readers, compressed);
+    size_t limit = wire_limit(readers, reader, compressed);
     return reader->payload_left > limit || reader->len + reader->payload_left > limit ? CLOSE_TOO_BIG : 0;
 }
 
@@ -264,6 +267,8 @@ static int deliver(struct readers *readers, struct reader *reader, struct bytes 
         enum inflate_result result = deflater_inflate(readers->deflater, payload, &payload);
         if (result != INFLATE_OK)
             return result == INFLATE_TOO_BIG ? CLOSE_TOO_BIG : CLOSE_BAD_DATA;
+        if (payload.len > readers->max_message + reader->slack)
+            return CLOSE_TOO_BIG;
         reader->cost += payload.len;
     }
     size_t good = reader->utf8_checked;
@@ -401,6 +406,11 @@ int reader_feed_parked(struct readers *readers, struct reader *reader, bool defl
 size_t reader_held(const struct reader *reader)
 {
     return sizeof *reader + WSLAY_CONTEXT + reader->cap + reader->parked_len;
+}
+
+void reader_set_slack(struct reader *reader, uint32_t bytes)
+{
+    reader->slack = bytes;
 }
 
 void reader_set_deadline(struct reader *reader, uint32_t deadline)

@@ -36,7 +36,7 @@ struct websocket_events {
 struct readers {
     const struct websocket_events *events;
     struct deflater *deflater; /* borrowed */
-    size_t max_message;        /* bytes, after inflating */
+    size_t max_message;        /* bytes, after inflating; and see reader_set_slack */
     struct reader *spare;      /* not borrowed now */
     int spare_count;
     size_t held; /* bytes of all that are borrowed */
@@ -48,6 +48,10 @@ void readers_close(struct readers *readers);
 
 struct reader *reader_borrow(struct readers *readers);
 void reader_return(struct readers *readers, struct reader *reader);
+
+/* A protocol's messages may be so many bytes larger than max_message; the deflater is made for the sum. Until the
+ * reader is returned. */
+void reader_set_slack(struct reader *reader, uint32_t bytes);
 
 /* What came of feeding. */
 enum {

@@ -258,6 +258,8 @@ void plenum_init(struct plenum *plenum, const struct session_host *host, struct 
 {
     *plenum = (struct plenum){
         .protocol = {.subprotocol = "plenum.v1",
+                     .slack = SLACK_MAX,
+                     .leaves_by_itself = true,
                      .on_open = on_open,
                      .on_message = on_message,
                      .on_close = on_close,

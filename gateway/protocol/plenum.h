@@ -11,7 +11,7 @@
 #include "protocol.h"
 
 struct plenum_limits {
-    uint32_t message; /* bytes of a frame */
+    uint32_t message; /* bytes of data */
     uint32_t rooms;   /* of a connection */
     uint32_t ping_ms;
 };

@@ -157,6 +157,10 @@ void plenum_publish(struct plenum_client *client, const struct request *request)
     struct membership *membership = plenum_membership(client, request);
     if (!membership)
         return;
+    if (request->data.len > client->plenum->limits.message) {
+        plenum_refuse(client, request->id, "too_large", "`data` is larger than the limit for messages.");
+        return;
+    }
     struct saying saying = {
         .kind = ENVELOPE_JSON, .payload = request->data, .key = request->key, .request = request->id};
     if (!room_publish(client->plenum->rooms, &membership->participant.member, &saying))
@@ -166,7 +170,9 @@ void plenum_publish(struct plenum_client *client, const struct request *request)
 void plenum_signal(struct plenum_client *client, const struct request *request)
 {
     struct membership *membership = plenum_membership(client, request);
-    if (membership)
+    if (membership && request->data.len > client->plenum->limits.message)
+        plenum_refuse(client, request->id, "too_large", "`data` is larger than the limit for messages.");
+    else if (membership)
         room_signal(client->plenum->rooms, &membership->participant, request->to, request->data, request->id);
 }
 

@@ -28,8 +28,13 @@ struct session_request {
     struct outlet *outlet; /* the connection's sending end; lives until on_close */
 };
 
+enum { SLACK_MAX = 16 << 10 };
+
 struct protocol {
     const char *subprotocol; /* Sec-WebSocket-Protocol to answer with, or NULL */
+    uint32_t slack; /* bytes of its frames beyond --max-message: what it wraps messages in; at most SLACK_MAX */
+
+    bool leaves_by_itself; /* its clients were told of a drain: they are closed after the others only */
 
     /* Begins: ends in host->accept, at once or later, or in a close. */
     void (*on_open)(struct session *session, const struct session_request *request);

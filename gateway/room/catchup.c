@@ -61,7 +61,8 @@ static void gather_epoch_of(struct room *room, struct participant *participant, 
     struct notice notice = {.kind = NOTICE_EPOCH, .epoch = epoch, .from = base, .lossy = lossy};
     gather_notice(room, participant, &notice);
     size_t len = epoch.len < EPOCH_MAX ? epoch.len : EPOCH_MAX;
-    memcpy(participant->epoch, epoch.data, len);
+    if (len)
+        memcpy(participant->epoch, epoch.data, len);
     participant->epoch[len] = '\0';
     participant->epoch_base = base;
 }
@@ -192,8 +193,8 @@ static struct participant *reader_of(struct room *room, uint64_t tag)
     return participant->reading && participant->page_serial == (uint32_t)tag ? participant : NULL;
 }
 
-/* An epoch that the room has not heard of may be an old one, or the log has begun anew while it was read. It is an old one
- * when the log was located after that, and had another. */
+/* An epoch that the room has not heard of may be an old one, or the log has begun anew while it was read. It is an old
+ * one when the log was located after that, and had another. */
 static bool is_unknown(const struct room *room, const struct participant *participant, const struct envelope *envelope)
 {
     bool located = (int32_t)(room->follow.settled_serial - participant->doubted_serial) > 0;
@@ -211,7 +212,8 @@ static bool is_unknown(const struct room *room, const struct participant *partic
 static void doubt(struct room *room, struct participant *participant, struct bytes epoch)
 {
     size_t len = epoch.len < EPOCH_MAX ? epoch.len : EPOCH_MAX;
-    memcpy(participant->doubted, epoch.data, len);
+    if (len)
+        memcpy(participant->doubted, epoch.data, len);
     participant->doubted[len] = '\0';
     participant->doubted_serial = room->follow.serial;
     participant->reading = false; /* the rest of the page is for nobody */

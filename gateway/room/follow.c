@@ -279,6 +279,7 @@ static void on_entry(void *ctx, uint64_t tag, uint64_t seq, struct bytes message
     if (tag != follow->serial || follow->state != FOLLOW_READING)
         return;
     follow->page++;
+    follow->read_to = seq;
     struct envelope envelope;
     if (seq <= follow->seq)
         return;
@@ -313,7 +314,7 @@ static void on_read_end(void *ctx, uint64_t tag, enum bus_result result)
         ask_locate(room);
         return;
     }
-    if (follow->page == PAGE && follow->seq < follow->located->seq) {
+    if (follow->page == PAGE && follow->read_to < follow->located->seq) {
         ask_read(room);
         return;
     }
@@ -335,7 +336,8 @@ static void ask_read(struct room *room)
     room->pending++;
     struct bus_ask ask = {&events, room, ++follow->serial};
     /* Not beyond what was located: what came after that is held, and may be of an epoch that began since. */
-    struct log_range range = {.after = follow->seq, .before = follow->located->seq + 1, .limit = PAGE};
+    uint64_t after = follow->read_to > follow->seq ? follow->read_to : follow->seq;
+    struct log_range range = {.after = after, .before = follow->located->seq + 1, .limit = PAGE};
     bus_read(room->rooms->bus, room_name(room), &range, &ask);
 }
 
@@ -394,6 +396,7 @@ static void ask_locate(struct room *room)
     follow->state = FOLLOW_LOCATING;
     follow->asking = true;
     follow->strayed = false;
+    follow->read_to = 0;
     follow->again_ms = 0;
     room->pending++;
     follow->locate_serial = ++follow->serial;

@@ -40,6 +40,7 @@ struct follow {
     uint32_t locate_serial;    /* of the last bus_locate, */
     uint32_t settled_serial;   /* ... of the last one that was read up to */
     uint32_t page;             /* entries of the page that is being read */
+    uint64_t read_to;          /* the last of them; more than seq when it was malformed */
     uint64_t again_ms;         /* when to ask again; 0: no need */
     struct ring ring;          /* the last messages that were passed on */
     struct held *held;         /* live messages that wait; NULL: none */

@@ -28,6 +28,12 @@ static void on_end(void *ctx, uint64_t tag, enum bus_result result)
         return; /* the sweep asks again for those who wait */
     room->locked = result == BUS_OK && room->lock_read;
     room->lock_ms = now_ms(room);
+    if (room->lock_changed) { /* what was read may be older than that */
+        room->lock_changed = false;
+        room->lock_ms = 0;
+        lock_known(room);
+        return;
+    }
     room_admit(room);
 }
 
@@ -51,5 +57,6 @@ void rooms_state_changed(struct rooms *rooms, struct bytes name)
     if (!room)
         return;
     room->lock_ms = 0;
+    room->lock_changed = room->lock_asked;
     lock_known(room);
 }

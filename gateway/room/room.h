@@ -57,15 +57,15 @@ struct participant {
     /* ---- */
     uint64_t deadline_ms;          /* of the joining */
     uint64_t cursor;               /* CATCHING: the last seq that it was sent */
-    char epoch[EPOCH_MAX + 1]; /* ... and the epoch that it was told of last, */
-    uint64_t epoch_base;       /* ... which began after this number */
+    char epoch[EPOCH_MAX + 1];     /* ... and the epoch that it was told of last, */
+    uint64_t epoch_base;           /* ... which began after this number */
     bool reading;                  /* a page of the log is on its way to it: */
     uint32_t page_serial;          /* ... the one with this number, */
     uint64_t page_start, page_end; /* ... of what lies above start, up to end */
     struct block *gathered;        /* what it is about to be sent; NULL: nothing */
-    char doubted[EPOCH_MAX + 1]; /* an epoch that was found in the log and that the room did not know, */
-    uint32_t doubted_serial;   /* ... when this was the room's follow.serial */
-    bool ahead;                /* it claims more than the room had; the room was located anew since */
+    char doubted[EPOCH_MAX + 1];   /* an epoch that was found in the log and that the room did not know, */
+    uint32_t doubted_serial;       /* ... when this was the room's follow.serial */
+    bool ahead;                    /* it claims more than the room had; the room was located anew since */
     bool told;                     /* its coming is on its way to the others, or there */
     bool changed;                  /* in presence->changed */
     bool muted;
@@ -178,7 +178,7 @@ struct saying {
 bool room_publish(struct rooms *rooms, struct member *member, const struct saying *saying)
     __attribute__((warn_unused_result));
 
-/* Sends data to one member; on_signaled follows, never from inside. */
+/* Sends data to one member; on_signaled follows, maybe from inside. */
 void room_signal(struct rooms *rooms, struct participant *participant, uint64_t to, struct bytes data,
                  uint64_t request);
 

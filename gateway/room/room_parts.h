@@ -32,7 +32,8 @@ struct room {
     struct presence *presence;                    /* NULL: the rule says off */
 
     bool locked, lock_read, lock_asked;
-    uint64_t lock_ms; /* when the lock was read; 0: never, or it has changed */
+    bool lock_changed; /* while it was being read */
+    uint64_t lock_ms;  /* when the lock was read; 0: never, or it has changed */
 
     bool attended, dirty; /* in the rooms' lists */
     struct room *attended_next, *dirty_next;

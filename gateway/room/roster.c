@@ -170,6 +170,7 @@ static void become_counted(struct room *room)
     roster->state = ROSTER_COUNTED;
     roster->counted_ms = now_ms(room);
     roster->count_told = 0;
+    roster->counting = false;
     tell_count(room);
     room_attend(room);
 }
@@ -217,6 +218,10 @@ static void take_event(struct room *room, struct bytes epoch, struct presence_ev
         return;
     roster->pv = event->pv;
     set_gateway(&roster->gateways, event->gateway, event->members);
+    if (!event->rest.len) { /* nobody who is listed has come or gone */
+        roster->recount = true;
+        room_attend(room);
+    }
     struct presence_change change;
     while (presence_event_next(event, &change))
         apply(room, &change);
@@ -436,11 +441,10 @@ static void on_count_end(void *ctx, uint64_t tag, enum bus_result result)
     struct room *room = ctx;
     struct roster *roster = &room->presence->roster;
     room->pending--;
-    (void)tag;
-    roster->counting = false;
     struct roster_reading *reading = roster->reading;
-    if (roster->state != ROSTER_COUNTED || !reading)
-        return;
+    if (tag != roster->serial || roster->state != ROSTER_COUNTED || !reading)
+        return; /* it was forgotten, or read, since */
+    roster->counting = false;
     if (result == BUS_OK) {
         clear_gateways(&roster->gateways);
         roster->gateways = reading->gateways;
@@ -494,11 +498,17 @@ bool roster_sweep(struct room *room, uint64_t now)
         roster->suspect = 0;
     if (roster->suspect && now - roster->suspect_ms > SUSPECT_MS)
         roster_read(room);
+    if (roster->state == ROSTER_LISTED && roster->recount && now - roster->counted_ms >= COUNT_EVERY_MS) {
+        roster->counted_ms = now;
+        roster->recount = false;
+        tell_count(room);
+    }
     if (roster->state == ROSTER_COUNTED && !roster->counting && now - roster->counted_ms >= COUNT_EVERY_MS) {
         roster->counted_ms = now;
         count(room);
     }
-    return roster->again_ms || roster->suspect || roster->vanished || roster->state == ROSTER_COUNTED;
+    return roster->again_ms || roster->suspect || roster->vanished || roster->recount ||
+           roster->state == ROSTER_COUNTED;
 }
 
 /* ---- asking it */

@@ -40,8 +40,9 @@ struct roster {
     uint32_t vanished; /* entries whose gateway has */
     uint64_t again_ms; /* when to read again what went unanswered; 0: no need */
     uint64_t suspect, suspect_ms;
-    uint64_t counted_ms, count_told; /* COUNTED: when it was counted last, and the number that was told */
+    uint64_t counted_ms, count_told; /* when it was counted last, and the number that was told */
     bool counting;
+    bool recount; /* LISTED: the number of members that are not listed has changed */
 };
 
 /* Reads it, for the first time or anew. */
