@@ -240,6 +240,7 @@ static void on_drained(struct session *session)
         next = at->hh.next;
         room_pump(client->plenum->rooms, &at->participant);
     }
+    plenum_go_on_reading(client);
 }
 
 /* ---- life */

@@ -31,8 +31,10 @@ struct plenum_client {
     struct membership *by_room;
     uint32_t rooms;
     bool deflate;
-    double errors_left; /* it may make so many more at once */
-    uint64_t errors_ms; /* when that was reckoned */
+    struct plenum_history *line, **line_end; /* readings that have not begun */
+    uint32_t in_line, readings;              /* their number; that of those that are under way */
+    double errors_left;                      /* it may make so many more at once */
+    uint64_t errors_ms;                      /* when that was reckoned */
 };
 
 /* Sends a text frame with this JSON, and frees it. */
@@ -58,6 +60,7 @@ void plenum_leave_all(struct plenum_client *client);
 
 /* plenum_history.c */
 void plenum_read_history(struct plenum_client *client, const struct request *request);
+void plenum_go_on_reading(struct plenum_client *client);
 void plenum_forget_histories(struct plenum_client *client);
 void plenum_free_histories(struct plenum *plenum);
 
