@@ -52,14 +52,15 @@ void api_write_metrics(const struct api *api, FILE *out)
     fprintf(out, "%s{status=\"other\"} %" PRIu64 "\n", name, api->answers[API_STATUSES - 1]);
 }
 
-static void answer(struct api *api, struct connection *connection, struct http_response *response)
+static void answer(struct api *api, struct connection *connection, const struct http_response *response)
 {
     count(api, response->status);
     char headers[256];
     snprintf(headers, sizeof headers, "%sCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
              response->headers ? response->headers : "");
-    response->headers = headers;
-    connection_respond(connection, response);
+    struct http_response whole = *response;
+    whole.headers = headers;
+    connection_respond(connection, &whole);
 }
 
 static void answer_problem(struct api *api, struct connection *connection, int status, const char *headers,
