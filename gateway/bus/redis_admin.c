@@ -43,13 +43,24 @@ static void on_heard(void *ctx, uint64_t tag, const struct resp_value *value)
 
 static const struct redis_ask_events heard_events = {.on_value = on_heard, .on_end = redis_ask_on_end};
 
-static void publish(struct redis_admin *admin, struct bytes channel, struct bytes message, const struct bus_ask *ask)
+static void publish(struct redis_admin *admin, struct bytes channel, struct bytes message, const struct bus_ask *ask,
+                    const struct redis_ask_events *events)
 {
     struct redis_asked *asked = redis_ask_begin(&admin->asks, sizeof *asked, ask);
     const char *argv[] = {"PUBLISH", channel.data, message.data};
     const size_t lens[] = {strlen("PUBLISH"), channel.len, message.len};
-    redis_ask_command(asked, 3, argv, lens, &heard_events, 0);
+    redis_ask_command(asked, 3, argv, lens, events, message.len);
 }
+
+/* Signals come from clients: like publishes, they press on those who send them. */
+static void on_signal_end(void *ctx, uint64_t bytes, enum redis_end end)
+{
+    struct redis_asked *asked = ctx;
+    redis_commander_discharge(asked->asks->common->commander, bytes);
+    redis_ask_on_end(asked, bytes, end);
+}
+
+static const struct redis_ask_events signal_events = {.on_value = on_heard, .on_end = on_signal_end};
 
 bool redis_admin_signal_read(struct bytes message, struct bytes *signal)
 {
@@ -69,7 +80,9 @@ void redis_admin_signal(struct redis_admin *admin, uint32_t gateway, struct byte
     memcpy(text, REDIS_SIGNAL_PREFIX, prefix);
     if (message.len)
         memcpy(text + prefix, message.data, message.len);
-    publish(admin, (struct bytes){channel, channel_len}, (struct bytes){text, prefix + message.len}, ask);
+    struct bytes whole = {text, prefix + message.len};
+    publish(admin, (struct bytes){channel, channel_len}, whole, ask, &signal_events);
+    redis_commander_charge(admin->asks.common->commander, whole.len);
     free(text);
 }
 
@@ -78,14 +91,14 @@ void redis_admin_command(struct redis_admin *admin, uint32_t gateway, struct byt
     char channel[NAME_BUFFER];
     size_t len = gateway ? name_control_of(channel, admin->asks.common->prefix, gateway)
                          : name_control(channel, admin->asks.common->prefix);
-    publish(admin, (struct bytes){channel, len}, line, ask);
+    publish(admin, (struct bytes){channel, len}, line, ask, &heard_events);
 }
 
 void redis_admin_answer(struct redis_admin *admin, struct bytes line)
 {
     char channel[NAME_BUFFER];
     size_t len = name_control_answers(channel, admin->asks.common->prefix);
-    publish(admin, (struct bytes){channel, len}, line, NULL);
+    publish(admin, (struct bytes){channel, len}, line, NULL, &heard_events);
 }
 
 /* ---- hashes ---- */

@@ -162,6 +162,16 @@ bool audience_notice(struct audience *audience, const struct notice *notice, uin
     return true;
 }
 
+uint32_t audience_place(const struct audience *audience)
+{
+    return audience->open.block ? audience->open.block->len : 0;
+}
+
+void audience_instead(struct audience *audience, uint64_t id, uint32_t from, struct bytes instead)
+{
+    skip_with(audience, (struct skip){.id = id, .from = from, .to = audience_place(audience)}, instead);
+}
+
 bool audience_aside(struct target *target, struct bytes bytes)
 {
     struct audience *audience = target->audience;

@@ -24,6 +24,7 @@
 struct outlet {
     struct outbox *box; /* NULL: nothing waits */
     bool closed;        /* it is in trouble or has had its last bytes: nothing more goes out */
+    uint8_t reading;    /* pages of logs that are on their way to it: the rooms' */
 };
 
 /* One member as a receiver. Embedded in the member. */
@@ -86,6 +87,11 @@ bool audience_append_instead(struct audience *audience, const struct envelope *e
 
 /* A notice for all, but for except. */
 bool audience_notice(struct audience *audience, const struct notice *notice, uint64_t except);
+
+/* Where the open batch ends; and: of what was appended from such a place on, one target gets these bytes instead, whole
+ * frames. */
+uint32_t audience_place(const struct audience *audience);
+void audience_instead(struct audience *audience, uint64_t id, uint32_t from, struct bytes instead);
 
 /* Whole frames for one target alone, behind what the audience holds for it. Returns false when it holds nothing for it:
  * then the bytes may be sent at once. Else the caller queues the audience for the flush. */

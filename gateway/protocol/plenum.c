@@ -83,6 +83,11 @@ void plenum_refuse(struct plenum_client *client, uint64_t id, const char *code, 
         send_error(client, true, id, code, message);
 }
 
+void plenum_fail(struct plenum_client *client, uint64_t id, const char *code, const char *message)
+{
+    send_error(client, true, id, code, message);
+}
+
 /* ---- what concerns no room */
 
 static void send_drain(struct plenum_client *client)

@@ -44,8 +44,10 @@ void plenum_send(struct plenum_client *client, struct json_text *text);
 void plenum_reply(struct json_text *text, const char *type, uint64_t id);
 void plenum_room(struct json_text *text, struct bytes room); /* ,"room":"..." */
 
-/* Answers a request with an error. */
+/* Answers a request with an error: the client's own, of which it may make only so many; or one that it has no part in.
+ */
 void plenum_refuse(struct plenum_client *client, uint64_t id, const char *code, const char *message);
+void plenum_fail(struct plenum_client *client, uint64_t id, const char *code, const char *message);
 
 /* Carries out a request in a room. plenum_rooms.c. */
 void plenum_join(struct plenum_client *client, const struct request *request);

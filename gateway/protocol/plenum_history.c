@@ -10,7 +10,7 @@
 enum {
     SPANS = REQUEST_HISTORY_MAX + 1, /* one more than is asked for shows whether there are more */
     AT_ONCE = 2,                     /* readings of a client that are under way */
-    WAITING_MAX = 1000,                 /* ... and in line */
+    WAITING_MAX = 1000,              /* ... and in line */
     OUTBOX_ENOUGH = 1 << 20          /* bytes that wait for a client: nothing more is read for it */
 };
 
@@ -116,7 +116,7 @@ static void on_end(void *ctx, uint64_t tag, enum bus_result result)
     if (client && result == BUS_OK)
         send_messages(history);
     else if (client)
-        plenum_refuse(client, history->request, "unavailable", "The log cannot be read now.");
+        plenum_fail(client, history->request, "unavailable", "The log cannot be read now.");
     unlink_history(history);
     history_free(history);
     if (!client)

@@ -147,6 +147,7 @@ void plenum_leave(struct plenum_client *client, const struct request *request)
     plenum_reply(&text, "left", request->id);
     plenum_room(&text, request->room);
     json_literal(&text, "}");
+    room_abandon(client->plenum->rooms, &membership->participant.member);
     room_leave(client->plenum->rooms, &membership->participant.member, "left");
     membership_free(membership);
     plenum_send(client, &text);
@@ -164,7 +165,7 @@ void plenum_publish(struct plenum_client *client, const struct request *request)
     struct saying saying = {
         .kind = ENVELOPE_JSON, .payload = request->data, .key = request->key, .request = request->id};
     if (!room_publish(client->plenum->rooms, &membership->participant.member, &saying))
-        plenum_refuse(client, request->id, "unavailable", "The gateway has too much to do.");
+        plenum_fail(client, request->id, "unavailable", "The gateway has too much to do.");
 }
 
 void plenum_signal(struct plenum_client *client, const struct request *request)
@@ -237,7 +238,10 @@ static void on_refused(void *ctx, struct member *member, enum join_refusal refus
     struct plenum_client *client = membership->client;
     uint64_t id = membership->join_id;
     membership_free(membership);
-    plenum_refuse(client, id, refusals[refusal].code, refusals[refusal].message);
+    if (refusal == JOIN_UNAVAILABLE)
+        plenum_fail(client, id, refusals[refusal].code, refusals[refusal].message);
+    else
+        plenum_refuse(client, id, refusals[refusal].code, refusals[refusal].message);
 }
 
 /* {"type":"ack","id":9007199254740991,"offset":18446744073709551615}: less than 126 bytes, so the head has two. */
@@ -261,7 +265,7 @@ static void on_publish_failed(void *ctx, struct member *member, uint64_t request
         [BUS_REFUSED] = {"refused", "The server refuses it."},
     };
     (void)ctx;
-    plenum_refuse(membership_of(member)->client, request, failures[failure].code, failures[failure].message);
+    plenum_fail(membership_of(member)->client, request, failures[failure].code, failures[failure].message);
 }
 
 static void on_signal(void *ctx, struct member *member, uint64_t from, struct bytes data)
@@ -288,7 +292,7 @@ static void on_signaled(void *ctx, struct member *member, uint64_t request, enum
     else if (result == BUS_NOBODY)
         plenum_refuse(client, request, "not_found", "There is no such member in this room.");
     else
-        plenum_refuse(client, request, "unavailable", "It may not have arrived.");
+        plenum_fail(client, request, "unavailable", "It may not have arrived.");
 }
 
 static void on_kicked(void *ctx, struct member *member, const char *reason)

@@ -48,11 +48,32 @@ static void gather_notice(struct room *room, struct participant *participant, st
     block->len += (uint32_t)encoding->notice_encode(encoding, notice, block->data + block->len);
 }
 
-static void gather_gap(struct room *room, struct participant *participant, uint64_t from, uint64_t to)
+static void gather_ack(struct room *room, struct participant *participant, struct publish *publish)
+{
+    struct block *block = gather(room, participant, ACK_MAX);
+    const struct member_events *events = room->rooms->events[MEMBER_PARTICIPANT];
+    block->len += (uint32_t)events->write_ack(publish->request, publish->seq, block->data + block->len);
+    publish_done(publish);
+}
+
+static void gather_gap_piece(struct room *room, struct participant *participant, uint64_t from, uint64_t to)
 {
     struct notice notice = {.kind = NOTICE_GAP, .from = from, .to = to};
-    gather_notice(room, participant, &notice);
+    if (from <= to)
+        gather_notice(room, participant, &notice);
+}
+
+/* What the member has said itself is not missing to it: its ack stands there. */
+static void gather_gap(struct room *room, struct participant *participant, uint64_t from, uint64_t to)
+{
+    struct publish *own;
     counter_add(room->rooms->counters, COUNT_LOG_GAPS, 1);
+    while ((own = publishes_within(room, participant->member.target.id, from, to)) != NULL) {
+        gather_gap_piece(room, participant, from, own->seq - 1);
+        from = own->seq + 1;
+        gather_ack(room, participant, own);
+    }
+    gather_gap_piece(room, participant, from, to);
 }
 
 static void gather_epoch_of(struct room *room, struct participant *participant, struct bytes epoch, uint64_t base,
@@ -117,10 +138,7 @@ static bool gather_own(struct room *room, struct participant *participant, const
     struct publish *publish = publishes_find(room, envelope);
     if (!publish)
         return false;
-    struct block *block = gather(room, participant, ACK_MAX);
-    const struct member_events *events = room->rooms->events[MEMBER_PARTICIPANT];
-    block->len += (uint32_t)events->write_ack(publish->request, publish->seq, block->data + block->len);
-    publish_done(publish);
+    gather_ack(room, participant, publish);
     return true;
 }
 
@@ -233,9 +251,13 @@ static void on_entry(void *ctx, uint64_t tag, uint64_t seq, struct bytes message
     struct room *room = ctx;
     struct participant *participant = reader_of(room, tag);
     struct envelope envelope;
-    if (!participant || seq <= participant->cursor || envelope_decode(message, &envelope) != ENVELOPE_OK ||
-        envelope.seq != seq)
+    if (!participant)
         return;
+    participant->page_read = seq;
+    participant->page_count++;
+    if (seq <= participant->cursor || envelope_decode(message, &envelope) != ENVELOPE_OK || envelope.seq != seq ||
+        is_too_big(room, &envelope))
+        return; /* a gap */
     if (is_unknown(room, participant, &envelope))
         doubt(room, participant, envelope.epoch);
     else if (!is_out_of_place(room, participant, &envelope))
@@ -257,9 +279,10 @@ static void on_page_end(void *ctx, uint64_t tag, enum bus_result result)
     uint64_t asked_up_to = participant->page_end;
     if (participant->cursor < participant->page_start || participant->cursor > asked_up_to)
         return;
-    if (participant->cursor == participant->page_start) { /* nothing of it is left */
-        gather_missing(room, participant, asked_up_to + 1, asked_up_to >= room->follow.base);
-        participant->cursor = asked_up_to;
+    if (participant->cursor == participant->page_start) { /* nothing of it is left, or of use */
+        uint64_t to = participant->page_count == PAGE ? participant->page_read : asked_up_to;
+        gather_missing(room, participant, to + 1, to >= room->follow.base);
+        participant->cursor = to;
     }
     catchup_pump(room, participant);
 }
@@ -269,6 +292,7 @@ static void ask_page(struct room *room, struct participant *participant)
     static const struct bus_ask_events events = {.on_end = on_page_end, .on_entry = on_entry};
     participant->reading = true;
     participant->page_serial = ++room->rooms->last_page;
+    participant->page_count = 0;
     participant->page_start = participant->cursor;
     participant->page_end = room->follow.seq;
     room->pending++;

@@ -53,12 +53,62 @@ void room_send_notice(struct room *room, struct participant *participant, struct
 
 /* ---- for all */
 
+static void put_notice(const struct encoding *encoding, const struct notice *notice, struct block **block)
+{
+    *block = block_reserve(*block, encoding->notice_bound(encoding, notice));
+    (*block)->len += (uint32_t)encoding->notice_encode(encoding, notice, (*block)->data + (*block)->len);
+}
+
+/* The gap as one member gets it who has said some of what is missing: in pieces, with its acks between them. */
+static struct block *write_gap_around(struct room *room, struct member *member, struct notice gap)
+{
+    const struct encoding *encoding = member->target.audience->encoding;
+    const uint64_t to = gap.to;
+    struct block *block = block_new(room->rooms->counters, ACK_MAX);
+    struct publish *own;
+    while ((own = publishes_within(room, member->target.id, gap.from, to)) != NULL) {
+        gap.to = own->seq - 1;
+        if (gap.from <= gap.to)
+            put_notice(encoding, &gap, &block);
+        gap.from = own->seq + 1;
+        block = block_reserve(block, ACK_MAX);
+        size_t len = room->rooms->events[member->kind]->write_ack(own->request, own->seq, block->data + block->len);
+        block->len += (uint32_t)len;
+        publish_done(own);
+    }
+    gap.to = to;
+    if (gap.from <= gap.to)
+        put_notice(encoding, &gap, &block);
+    return block;
+}
+
+/* The gap stands in the open batches, from there on, and those who have said some of what is missing get it otherwise. */
+static void tell_gap_around(struct room *room, struct audience *audience, const struct notice *gap, uint32_t place)
+{
+    uint64_t from = gap->from;
+    struct publish *own;
+    while ((own = publishes_within(room, 0, from, gap->to)) != NULL) {
+        struct member *member = directory_find(&room->rooms->directory, own->member, room);
+        from = own->seq + 1;
+        if (!member || member->state != MEMBER_IN || member->target.audience != audience)
+            continue;
+        struct block *block = write_gap_around(room, member, *gap);
+        struct bytes frames = {(const char *)block->data, block->len};
+        audience_instead(audience, member->target.id, place, frames);
+        block_unref(block);
+    }
+}
+
 void room_notify(struct room *room, struct notice *notice, uint64_t except)
 {
     notice->room = room_name(room);
     for (struct audience *audience = room->audiences; audience; audience = audience->next) {
-        if (audience->count && audience_notice(audience, notice, except))
-            flush_queue(room->rooms->flush, audience);
+        uint32_t place = audience_place(audience);
+        if (!audience->count || !audience_notice(audience, notice, except))
+            continue;
+        if (notice->kind == NOTICE_GAP)
+            tell_gap_around(room, audience, notice, place);
+        flush_queue(room->rooms->flush, audience);
     }
     if (notice->kind == NOTICE_GAP || notice->kind == NOTICE_EPOCH)
         return; /* those who are behind find out when they get there */

@@ -10,8 +10,8 @@ enum { FIRST_CAPACITY = 16 };
 
 static uint32_t home(const struct directory *directory, uint64_t id, const struct room *room)
 {
-    uint32_t spread = (uint32_t)((uintptr_t)room >> 5) * 0x9e3779b1U; /* 2^32 / golden ratio */
-    return ((uint32_t)id + (spread >> 8)) & (directory->cap - 1);
+    uint64_t mixed = (uint64_t)(uintptr_t)room * 0x9e3779b97f4a7c15U ^ (uint32_t)id; /* 2^64 / golden ratio */
+    return (uint32_t)(mixed * 0xff51afd7ed558ccdU >> 32) & (directory->cap - 1);
 }
 
 static uint32_t home_of(const struct directory *directory, const struct member *member)

@@ -296,6 +296,11 @@ static void on_entry(void *ctx, uint64_t tag, uint64_t seq, struct bytes message
     }
     if (seq > follow->seq + 1)
         tell_gap(room, seq - 1);
+    if (is_too_big(room, &envelope)) {
+        counter_add(room->rooms->counters, COUNT_BUS_TOO_BIG, 1);
+        tell_gap(room, seq);
+        return;
+    }
     counter_add(room->rooms->counters, COUNT_LOG_REPAIRED, 1);
     pass_on(room, &envelope, message);
 }

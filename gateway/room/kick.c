@@ -13,6 +13,7 @@ static bool is_meant(const struct member *member, const struct whom *whom)
 static void put_out(struct room *room, struct member *member, const char *reason)
 {
     struct rooms *rooms = room->rooms;
+    room_abandon(rooms, member);
     room_leave(rooms, member, "kicked");
     rooms->events[member->kind]->on_kicked(rooms->ctx, member, reason);
 }

@@ -85,19 +85,21 @@ static void add_change(struct room *room, struct own_change change)
 
 void presence_join(struct room *room, struct participant *participant)
 {
-    participant->told = true;
+    participant->told = participant->changed = true;
     add_change(room, (struct own_change){.op = PRESENCE_JOIN, .member = participant->member.target.id});
 }
 
 void presence_update(struct room *room, struct participant *participant)
 {
-    if (participant->told)
-        add_change(room, (struct own_change){.op = PRESENCE_UPDATE, .member = participant->member.target.id});
+    if (!participant->told || participant->changed)
+        return; /* what it is then is told once */
+    participant->changed = true;
+    add_change(room, (struct own_change){.op = PRESENCE_UPDATE, .member = participant->member.target.id});
 }
 
 void presence_leave(struct room *room, struct participant *participant, const char *reason)
 {
-    participant->told = false;
+    participant->told = participant->changed = false;
     add_change(room, (struct own_change){PRESENCE_LEAVE, participant->member.target.id, reason});
     if (!room->participants)
         roster_forget(&room->presence->roster);
@@ -116,8 +118,10 @@ void presence_renew(struct room *room)
         return;
     presence->begun = false; /* what was told is gone: the next batch is a first one */
     for (struct participant *at = room->participants; at; at = at->next) {
-        if (at->told)
-            add_change(room, (struct own_change){.op = PRESENCE_JOIN, .member = at->member.target.id});
+        if (!at->told || at->changed)
+            continue;
+        at->changed = true;
+        add_change(room, (struct own_change){.op = PRESENCE_JOIN, .member = at->member.target.id});
     }
     presence_plain_changed(room);
     presence_reload(room);
@@ -207,12 +211,23 @@ static void on_told(void *ctx, uint64_t tag, enum bus_result result)
         mark_dirty(room);
 }
 
-static void take_changes(struct presence *presence)
+/* All goings, and of those who are here one coming or change each: whoever comes and goes for ever is told once. */
+static void take_changes(struct room *room)
 {
+    struct presence *presence = room->presence;
     if (presence->sent || !presence->count)
         return; /* what went unanswered first */
     presence->sent = presence->changes;
-    presence->sent_count = presence->count;
+    presence->sent_count = 0;
+    for (uint32_t i = 0; i < presence->count; i++) {
+        struct own_change change = presence->changes[i];
+        struct participant *participant = present(room, change.member);
+        if (change.op != PRESENCE_LEAVE && !(participant && participant->changed))
+            continue;
+        if (change.op != PRESENCE_LEAVE)
+            participant->changed = false;
+        presence->sent[presence->sent_count++] = change;
+    }
     presence->changes = NULL;
     presence->count = presence->cap = 0;
 }
@@ -224,7 +239,7 @@ void presence_flush_room(struct room *room)
     if (presence->in_flight || presence->again_ms ||
         !(presence->count || presence->sent || presence->plain_changed || presence->touch))
         return;
-    take_changes(presence);
+    take_changes(room);
     struct presence_change *changes = presence->sent_count ? xmalloc(presence->sent_count * sizeof *changes) : NULL;
     struct json_text values = {0};
     bool first = !presence->begun;

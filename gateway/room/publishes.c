@@ -75,7 +75,9 @@ static bool passed(const struct room *room, const struct publish *publish, struc
         const struct participant *behind = participant_of(member);
         return is_of(room, publish, behind->epoch) && publish->seq <= behind->cursor;
     }
-    return is_of(room, publish, follow->epoch) ? publish->seq <= follow->seq : is_of(room, publish, follow->prev);
+    if (is_of(room, publish, follow->epoch))
+        return publish->seq <= follow->seq;
+    return is_of(room, publish, follow->prev) && publish->seq <= follow->prevtop;
 }
 
 /* One that was matched and is still here was so while its member was behind, and was not met by it: it lay in a gap. */
@@ -119,13 +121,16 @@ void publishes_lost(struct room *room)
         publishes_settle(room);
 }
 
-/* The first that was answered in an epoch that is neither the room's nor the one before it. */
+/* The first that was answered in an epoch that is neither the room's nor the one before it, or that went with that
+ * one's tail. */
 static struct publish *find_elsewhere(const struct room *room)
 {
     const struct follow *follow = &room->follow;
     for (struct publish *publish = room->publishing; publish; publish = publish->next) {
-        if (publish->answered && !publish->matched && is_in_log(room, publish) &&
-            !is_of(room, publish, follow->epoch) && !is_of(room, publish, follow->prev))
+        if (!publish->answered || publish->matched || !is_in_log(room, publish) ||
+            is_of(room, publish, follow->epoch))
+            continue;
+        if (!is_of(room, publish, follow->prev) || publish->seq > follow->prevtop)
             return publish;
     }
     return NULL;
@@ -178,6 +183,21 @@ void publishes_sweep(struct room *room, uint64_t now_ms)
         bus_deaf(room->rooms->bus);
 }
 
+void publishes_abandon(struct room *room, struct member *member)
+{
+    const struct member_events *events = room->rooms->events[member->kind];
+    for (struct publish **at = &room->publishing; *at;) {
+        struct publish *publish = *at;
+        uint64_t request = publish->request;
+        if (publish->member != member->target.id) {
+            at = &publish->next;
+            continue;
+        }
+        list_remove(room, at);
+        events->on_publish_failed(room->rooms->ctx, member, request, BUS_UNCERTAIN);
+    }
+}
+
 void publishes_forget(struct room *room, uint64_t member)
 {
     for (struct publish **at = &room->publishing; *at;) {
@@ -208,6 +228,20 @@ struct publish *publishes_match(struct room *room, const struct envelope *envelo
     return NULL;
 }
 
+struct publish *publishes_within(const struct room *room, uint64_t member, uint64_t from, uint64_t to)
+{
+    struct publish *first = NULL;
+    for (struct publish *publish = room->publishing; publish; publish = publish->next) {
+        if ((member && publish->member != member) || publish->duplicate || !(publish->answered || publish->matched))
+            continue;
+        if (publish->seq < from || publish->seq > to || (first && publish->seq >= first->seq))
+            continue;
+        if (is_of(room, publish, room->follow.epoch) || is_of(room, publish, room->follow.prev))
+            first = publish;
+    }
+    return first;
+}
+
 struct publish *publishes_find(struct room *room, const struct envelope *envelope)
 {
     uint64_t epoch = hash_key(room, envelope->epoch);
@@ -231,12 +265,14 @@ static void end_ticket(struct publish *publish)
 
 void publishes_close(struct room *room)
 {
-    while (room->tickets) {
-        struct publish *publish = room->tickets;
-        end_ticket(publish);
+    for (struct publish *publish = room->tickets, *next; publish; publish = next) {
+        next = publish->ticket_next;
+        publish->answered = true;
+        room->pending--;
         if (!publish->listed)
             free(publish);
     }
+    room->tickets = NULL;
     while (room->publishing)
         list_remove(room, &room->publishing);
 }

@@ -48,7 +48,11 @@ void publish_done(struct publish *publish);
 /* The entry of a member's message that was matched before, for who is behind; NULL. */
 struct publish *publishes_find(struct room *room, const struct envelope *envelope);
 
-/* Acks what has been passed without an own copy in its place: duplicates, and what lies in a gap or an old epoch. */
+/* The open one with the lowest number in there, of that member (0: of any), whose own copy is lost in a gap, or was met
+ * while the member was behind; NULL. */
+struct publish *publishes_within(const struct room *room, uint64_t member, uint64_t from, uint64_t to);
+
+/* Acks what has been passed without an own copy in its place: duplicates, for the most part. */
 void publishes_settle(struct room *room);
 
 /* The subscription was lost: where there is no log, what was answered has nothing more to wait for. */
@@ -61,6 +65,9 @@ void publishes_sweep(struct room *room, uint64_t now_ms);
 
 /* The bus is closed, and ends nothing any more. */
 void publishes_close(struct room *room);
+
+/* The member is about to leave and wants to know: each of its own that is open is failed as uncertain. */
+void publishes_abandon(struct room *room, struct member *member);
 
 /* The member leaves: nobody waits for its acks any more. */
 void publishes_forget(struct room *room, uint64_t member);

@@ -431,6 +431,14 @@ void room_leave(struct rooms *rooms, struct member *member, const char *reason)
     }
 }
 
+void room_abandon(struct rooms *rooms, struct member *member)
+{
+    if (member->kind != MEMBER_PARTICIPANT)
+        return;
+    publishes_abandon(member->room, member);
+    signals_abandon(rooms, member);
+}
+
 /* ---- what members do */
 
 bool room_publish(struct rooms *rooms, struct member *member, const struct saying *saying)
@@ -505,7 +513,7 @@ static void on_envelope(struct room *room, struct envelope *envelope, struct byt
     if (envelope->kind == ENVELOPE_PRESENCE) {
         if (room->presence)
             presence_event(room, envelope);
-    } else if (rooms->max_message && envelope->payload.len > rooms->max_message) {
+    } else if (is_too_big(room, envelope)) {
         counter_add(rooms->counters, COUNT_BUS_TOO_BIG, 1);
         if (envelope->seq)
             follow_skip(room, envelope);

@@ -62,12 +62,14 @@ struct participant {
     bool reading;                  /* a page of the log is on its way to it: */
     uint32_t page_serial;          /* ... the one with this number, */
     uint64_t page_start, page_end; /* ... of what lies above start, up to end */
-    struct block *gathered;        /* what it is about to be sent; NULL: nothing */
-    char doubted[EPOCH_MAX + 1];   /* an epoch that was found in the log and that the room did not know, */
-    uint32_t doubted_serial;       /* ... when this was the room's follow.serial */
-    bool ahead;                    /* it claims more than the room had; the room was located anew since */
-    bool told;                     /* its coming is on its way to the others, or there */
-    bool changed;                  /* in presence->changed */
+    uint64_t page_read;            /* the last that it held, of page_count */
+    uint32_t page_count;
+    struct block *gathered;      /* what it is about to be sent; NULL: nothing */
+    char doubted[EPOCH_MAX + 1]; /* an epoch that was found in the log and that the room did not know, */
+    uint32_t doubted_serial;     /* ... when this was the room's follow.serial */
+    bool ahead;                  /* it claims more than the room had; the room was located anew since */
+    bool told;                   /* its coming is on its way to the others, or there */
+    bool changed;                /* its coming or change is in presence->changes */
     bool muted;
     struct participant *catching_next, **catching_at; /* the room's list of those that are behind */
     struct participant *next, **at;                   /* the room's list of participants */
@@ -165,6 +167,10 @@ bool room_join(struct rooms *rooms, struct member *member, struct bytes name, co
 /* Takes it out, in any state; what the room got before still goes to it (unless it is behind). Nothing happens when it
  * is out already. reason: left, lost or kicked, for the others. */
 void room_leave(struct rooms *rooms, struct member *member, const char *reason);
+
+/* Ends what it has published and signaled and was not told the outcome of, as uncertain: before a member leaves whose
+ * connection stays, as each request gets a reply. Nobody leaves from inside. */
+void room_abandon(struct rooms *rooms, struct member *member);
 
 /* What a member says. */
 struct saying {

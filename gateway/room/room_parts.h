@@ -63,6 +63,13 @@ void room_send(struct room *room, struct member *member, struct bytes frames);
 void room_send_message(struct room *room, struct participant *participant, const struct envelope *envelope);
 void room_send_notice(struct room *room, struct participant *participant, struct notice *notice);
 
+/* More than a message may have, from a gateway that allows more, or an admin: it is passed on to nobody. */
+static inline bool is_too_big(const struct room *room, const struct envelope *envelope)
+{
+    size_t max = room->rooms->max_message;
+    return max && envelope->payload.len > max;
+}
+
 static inline struct member *member_of_target(struct target *target)
 {
     return (struct member *)target; /* its first field */

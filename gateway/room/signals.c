@@ -49,6 +49,10 @@ static void on_end(void *ctx, uint64_t tag, enum bus_result result)
 
 static void send_away(struct rooms *rooms, struct participant *from, uint64_t to, struct bytes data, uint64_t request)
 {
+    if (rooms->pressure == BUS_REFUSING) {
+        signaled(rooms, &from->member, request, BUS_LOST);
+        return;
+    }
     static const struct bus_ask_events events = {.on_end = on_end};
     struct room *room = from->member.room;
     struct signal *signal = xmalloc(sizeof *signal);
@@ -121,6 +125,16 @@ void signals_arrived(struct rooms *rooms, struct bytes message)
     struct participant *there = receiver(rooms, to, rooms_find(rooms, name));
     if (there)
         rooms->events[MEMBER_PARTICIPANT]->on_signal(rooms->ctx, &there->member, envelope.member, data);
+}
+
+void signals_abandon(struct rooms *rooms, struct member *member)
+{
+    for (struct signal *signal = rooms->signals; signal; signal = signal->next) {
+        if (signal->member != member->target.id || signal->room != member->room)
+            continue;
+        signal->member = 0; /* nobody's: its end will come */
+        signaled(rooms, member, signal->request, BUS_LOST);
+    }
 }
 
 void signals_close(struct rooms *rooms)

@@ -1,5 +1,5 @@
-/* delivery_test.c -- whatever happens, each target is sent exactly what was appended while it was in, but its own:
- * once, in order, in whole frames.
+/* delivery_test.c -- whatever happens, each target is sent exactly what was appended while it was in, but its own, and
+ * in place of its own what stands for it: once, in order, in whole frames.
  *
  * A model test: listeners join, leave, block, break and end while audiences are appended to and flushes are
  * interrupted, all drawn from a seed. Beside it stands a model that knows nothing of blocks, batches and skips: for
@@ -25,8 +25,12 @@ enum {
     SEEDS = 400,
     STEPS = 2000,
     BURST = 150,
-    BUDGET_NS = 1000
+    BUDGET_NS = 1000,
+    INSTEAD_MAX = 60
 };
+
+/* In the number of a frame that is not counted as a delivery: an ack, a notice, an aside. */
+static const uint32_t extra = UINT32_C(1) << 31;
 
 /* ---- the model */
 
@@ -70,6 +74,8 @@ enum op {
     BLOCK,
     BREAK,
     REPLY,
+    NOTICE,
+    ASIDE,
     REOPEN, /* of the room */
     SWEEP,
     OPS
@@ -96,6 +102,7 @@ static struct model model;
 /* Over all seeds: that the interesting things were met at all. */
 static struct {
     uint64_t interrupted, left_in_a_flush, joined_in_a_flush, settled_partly, full, slow, broken, long_skips, messages;
+    uint64_t instead, asides, came_back;
 } met;
 
 #define hold(condition)                                                                                                \
@@ -209,8 +216,11 @@ static void join(struct listener *listener, uint32_t channel)
     if (listener->in[channel] || listener->peer.outlet.closed)
         return;
     struct target *target = &listener->targets[channel];
-    *target = (struct target){.outlet = &listener->peer.outlet, .id = model.next_id};
-    model.next_id += model.character.id_stride ? model.character.id_stride : 1 + roll(100);
+    bool back = target->id && chance(50); /* under the id that it had */
+    *target = (struct target){.outlet = &listener->peer.outlet, .id = back ? target->id : model.next_id};
+    if (!back)
+        model.next_id += model.character.id_stride ? model.character.id_stride : 1 + roll(100);
+    met.came_back += back && model.audiences[channel]->open.block;
     met.joined_in_a_flush += in_its_middle(model.audiences[channel]);
     audience_add(model.audiences[channel], target);
     listener->in[channel] = true;
@@ -259,7 +269,8 @@ static void end(struct listener *listener)
         leave(listener, i, settle);
     struct reading reading = all_given(listener);
     for (uint32_t i = 0; i < AUDIENCES; i++)
-        model.deliveries += reading.frames[i];
+        for (uint32_t k = 0; k < reading.frames[i]; k++)
+            model.deliveries += !(listener->channels[i].numbers[k] & extra);
     model.troubled |= listener->peer.outlet.closed; /* its last messages may have been too much for it */
     flush_discard(&model.world.flush, &listener->peer.outlet);
     hold(!listener->peer.outlet.box);
@@ -279,23 +290,82 @@ static uint64_t some_sender(uint32_t channel)
     return kind < 60 && id > 64 * 3 ? id - 64 * (uint64_t)roll(3) : id;
 }
 
+/* All that are in are to get the frame, and the sender what stands in its place: 0, nothing. */
+static void expect_of_all(uint32_t channel, uint32_t number, uint64_t sender, uint32_t instead)
+{
+    for (uint32_t i = 0; i < model.character.listeners; i++) {
+        struct listener *listener = &model.listeners[i];
+        if (!listener->in[channel])
+            continue;
+        bool own = sender && listener->targets[channel].id == sender;
+        if (!own)
+            expect(listener, channel, number);
+        else if (instead)
+            expect(listener, channel, instead);
+    }
+}
+
+/* A frame for one alone, in its channel. */
+static struct bytes extra_frame(uint32_t channel, uint8_t *out, uint32_t *number)
+{
+    *number = ++model.last_number | extra;
+    struct message message = {*number, (uint16_t)roll(INSTEAD_MAX - FRAME_HEAD), (uint8_t)channel};
+    size_t len = frame_write(&message, out);
+    return (struct bytes){(const char *)out, len};
+}
+
 static void say(uint32_t channel, uint64_t sender)
 {
+    uint8_t frame[INSTEAD_MAX];
+    uint32_t instead = 0;
+    struct bytes ack = {NULL, 0};
+    if (chance(50))
+        ack = extra_frame(channel, frame, &instead);
     struct audience *audience = model.audiences[channel];
     struct message message = {.number = ++model.last_number, .len = 0, .channel = (uint8_t)channel};
     if (model.character.body_max)
         message.len = (uint16_t)(chance(1) ? roll(FRAME_BODY_MAX) : roll(model.character.body_max));
     struct envelope envelope = {.kind = chance(5) ? ENVELOPE_PRESENCE : ENVELOPE_BINARY,
                                 .payload = {(const char *)&message, sizeof message}};
-    bool carried = audience_append(audience, &envelope, sender);
+    bool carried = audience_append_instead(audience, &envelope, sender, ack);
     hold(carried == (envelope.kind == ENVELOPE_BINARY));
     if (!carried)
         return;
     flush_queue(&model.world.flush, audience);
     met.messages++;
-    for (uint32_t i = 0; i < model.character.listeners; i++)
-        if (model.listeners[i].in[channel] && (!sender || model.listeners[i].targets[channel].id != sender))
-            expect(&model.listeners[i], channel, message.number);
+    met.instead += sender && instead;
+    expect_of_all(channel, message.number, sender, instead);
+}
+
+static void notice(uint32_t channel, uint64_t except)
+{
+    struct audience *audience = model.audiences[channel];
+    struct message message = {.number = ++model.last_number | extra, .channel = (uint8_t)channel};
+    message.len = (uint16_t)roll(100);
+    struct notice notice = {.kind = NOTICE_JOINED, .value = {(const char *)&message, sizeof message}};
+    hold(audience_notice(audience, &notice, except));
+    flush_queue(&model.world.flush, audience);
+    expect_of_all(channel, message.number, except, 0);
+}
+
+static void aside(struct listener *listener, uint32_t channel)
+{
+    if (!listener->in[channel] || listener->peer.outlet.closed)
+        return;
+    uint8_t frame[INSTEAD_MAX];
+    uint32_t number;
+    struct bytes bytes = extra_frame(channel, frame, &number);
+    expect(listener, channel, number);
+    if (audience_aside(&listener->targets[channel], bytes)) {
+        met.asides++;
+        flush_queue(&model.world.flush, model.audiences[channel]);
+        return;
+    }
+    struct block *block = block_new(&model.world.counters, bytes.len);
+    memcpy(block->data, bytes.data, bytes.len);
+    block->len = (uint32_t)bytes.len;
+    flush_send(&model.world.flush, &listener->peer.outlet, block);
+    block_unref(block);
 }
 
 static void burst(uint32_t channel)
@@ -419,6 +489,13 @@ static void act(enum op op)
     case REPLY:
         reply(listener);
         break;
+    case NOTICE:
+        notice(channel, some_sender(channel));
+        break;
+    case ASIDE:
+        for (uint32_t i = 1 + roll(chance(10) ? 100 : 2); i-- > 0;)
+            aside(listener, channel);
+        break;
     case REOPEN:
         reopen(channel);
         break;
@@ -481,8 +558,9 @@ static void choose_character(struct flush_limits *limits)
         .hard_bytes = bounded ? 200 + roll(20000) : 64 << 20, .soft_ms = 500 + roll(5000), .budget_ns = BUDGET_NS};
     limits->soft_bytes = bounded ? limits->hard_bytes / (1 + roll(4)) : limits->hard_bytes;
     static const uint32_t usual[OPS] = {
-        [SAY] = 30,          [BURST_OF_ONE] = 1, [JOIN] = 50, [LEAVE] = 10, [VANISH] = 6, [END] = 2,    [FLUSH] = 1,
-        [FLUSH_HURRIED] = 8, [UNBLOCK] = 16,     [BLOCK] = 5, [BREAK] = 3,  [REPLY] = 6,  [REOPEN] = 1, [SWEEP] = 2};
+        [SAY] = 30,   [BURST_OF_ONE] = 1,  [JOIN] = 50,    [LEAVE] = 10, [VANISH] = 6, [END] = 2,
+        [FLUSH] = 1,  [FLUSH_HURRIED] = 8, [UNBLOCK] = 16, [BLOCK] = 5,  [BREAK] = 3,  [REPLY] = 6,
+        [REOPEN] = 1, [SWEEP] = 2,         [NOTICE] = 6,   [ASIDE] = 8};
     model.weight = 0;
     for (int op = 0; op < OPS; op++) {
         model.weights[op] = usual[op] * (1 + roll(8));
@@ -557,6 +635,7 @@ static void every_target_gets_exactly_its_messages_in_order_and_once(void **stat
     assert_true(met.left_in_a_flush > 1000);
     assert_true(met.settled_partly > 100);
     assert_true(met.long_skips > 100);
+    assert_true(met.instead > 10000 && met.asides > 10000 && met.came_back > 1000);
     assert_true(met.broken > 100 && met.full > 100 && met.slow > 10);
 }
 

@@ -51,6 +51,9 @@ const DRAIN_PART = 0.8;
 /** How long the old connection may still answer what it was asked, once the new one has taken over. */
 const RETIRE_MS = 5000;
 
+/** Members of a room that the server still lists. */
+const LISTED_MAX = 500;
+
 /** Waits before something `unavailable` is asked for again: random up to these bounds, doubling. */
 const REPEAT_BASE_MS = 200;
 const REPEAT_MAX_MS = 5000;
@@ -528,8 +531,8 @@ class Presence {
                 return [...this.#remove(frame.member, frame.reason), ...this.#recount(this.count - (known ? 1 : 0))];
             case 'members':
                 return this.become(frame.members, frame.count);
-            default: // count: this room has no list, or none any more
-                return this.become([], frame.count, 'unlisted');
+            default: // count: of a room that is too large for a list, or those have changed who stand in none (relay)
+                return frame.count > LISTED_MAX ? this.become([], frame.count, 'unlisted') : this.#recount(frame.count);
         }
     }
 

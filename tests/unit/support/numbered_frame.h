@@ -63,8 +63,25 @@ static inline size_t numbered_encode(const struct encoding *encoding, const stru
     return frame_write((const void *)envelope->payload.data, out);
 }
 
-static const struct encoding numbered_encoding = {
-    .name = "numbered", .bound = numbered_bound, .encode = numbered_encode};
+/* A notice has its message as its value. */
+static inline size_t numbered_notice_bound(const struct encoding *encoding, const struct notice *notice)
+{
+    (void)encoding;
+    const struct message *message = (const void *)notice->value.data;
+    return FRAME_HEAD + message->len + message->number % 50;
+}
+
+static inline size_t numbered_notice_encode(const struct encoding *encoding, const struct notice *notice, uint8_t *out)
+{
+    (void)encoding;
+    return frame_write((const void *)notice->value.data, out);
+}
+
+static const struct encoding numbered_encoding = {.name = "numbered",
+                                                  .bound = numbered_bound,
+                                                  .encode = numbered_encode,
+                                                  .notice_bound = numbered_notice_bound,
+                                                  .notice_encode = numbered_notice_encode};
 
 /* ---- reading */
 
