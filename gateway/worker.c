@@ -88,6 +88,7 @@ static void on_prepare(uv_prepare_t *prepare)
     if (!worker->ending) {
         hold_clients(worker);
         server_feed_parked(&worker->server);
+        rooms_turn(&worker->rooms);
         bus_flush(worker->bus);
     }
     bool more = flush_run(&worker->flush);

@@ -279,6 +279,26 @@ void presence_flush(struct rooms *rooms, uint64_t now_ms)
     }
 }
 
+/* ---- what the others know of us */
+
+static void correct_ghost(struct room *room, uint64_t member)
+{
+    if (member >> 32 == room->rooms->bus->gateway && !present(room, member))
+        add_change(room, (struct own_change){PRESENCE_LEAVE, member, "lost"});
+}
+
+void presence_correct(struct room *room)
+{
+    const struct roster *roster = &room->presence->roster;
+    roster_each(roster, correct_ghost, room);
+    for (struct participant *at = room->participants; at; at = at->next) {
+        if (!at->told || at->changed || roster_has(roster, at->member.target.id))
+            continue;
+        at->changed = true;
+        add_change(room, (struct own_change){.op = PRESENCE_JOIN, .member = at->member.target.id});
+    }
+}
+
 /* ---- knowing */
 
 void presence_event(struct room *room, const struct envelope *envelope)

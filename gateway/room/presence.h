@@ -53,6 +53,9 @@ void presence_seen_version(struct room *room, uint64_t pv);
 /* Tells everything of ours again; renews the life time of what was told. */
 void presence_renew(struct room *room);
 void presence_touch(struct room *room);
+/* The list has been read: what stands there of ours and is not true, as a server has come back with an old state or an
+ * admin has removed it, is told anew. */
+void presence_correct(struct room *room);
 
 /* Members of all kinds, everywhere, ours as they are now. */
 uint64_t presence_total(const struct room *room);

@@ -128,7 +128,7 @@ static void room_free(struct rooms *rooms, struct room *room)
 /* True when nothing keeps an empty room: no ask is on its way and its leaving has been told. */
 static bool may_go(const struct room *room)
 {
-    return room->pending == 0 && !room->dirty && !room->attended;
+    return room->pending == 0 && !room->dirty && !room->attended && !room->entered;
 }
 
 static void sweep_empty(struct rooms *rooms, uint64_t now)
@@ -350,6 +350,26 @@ static struct audience *audience_for(struct rooms *rooms, struct room *room, con
     return audience;
 }
 
+static void note_entered(struct room *room)
+{
+    struct rooms *rooms = room->rooms;
+    if (room->entered)
+        return;
+    room->entered = true;
+    room->entered_next = rooms->entered;
+    rooms->entered = room;
+}
+
+void rooms_turn(struct rooms *rooms)
+{
+    while (rooms->entered) {
+        struct room *room = rooms->entered;
+        rooms->entered = room->entered_next;
+        room->entered = false;
+        room_admit(room);
+    }
+}
+
 static struct room *room_for_join(struct rooms *rooms, struct bytes name)
 {
     struct room *room = rooms_find(rooms, name);
@@ -382,7 +402,8 @@ bool room_join(struct rooms *rooms, struct member *member, struct bytes name, co
         return true;
     }
     wait_for_room(room, member);
-    room_attend(room);
+    room_attend(room); /* so that it stays until the turn's end, too */
+    note_entered(room);
     return false;
 }
 
@@ -703,6 +724,7 @@ static void renew_some(struct rooms *rooms, uint64_t now)
 void rooms_sweep(struct rooms *rooms)
 {
     uint64_t now = clock_ms(rooms->env->clock);
+    rooms_turn(rooms);
     sweep_attended(rooms, now);
     check_active(rooms, now);
     renew_some(rooms, now);

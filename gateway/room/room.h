@@ -118,6 +118,7 @@ struct rooms {
     uint32_t last_member;                  /* counter: the lower half of the next member's id, less one */
     uint64_t linger_ms;                    /* how long a room stays subscribed when it is empty */
     struct room *empty_first, *empty_last; /* in the order in which they became empty */
+    struct room *entered;                  /* rooms that somebody wants to enter since the turn began */
     struct room *attended;                 /* rooms that every sweep looks after */
     struct room *active;                   /* rooms that had messages since the last check */
     struct room *checking;                 /* ... before it, and are still to be compared with their logs */
@@ -200,6 +201,9 @@ bool room_has_log(const struct room *room);
 
 /* The outlet of a participant that is behind can take more. */
 void room_pump(struct rooms *rooms, struct participant *participant);
+
+/* Lets in who came in this turn to a room that is ready. Called at the end of a turn, before bus_flush. */
+void rooms_turn(struct rooms *rooms);
 
 /* Deadlines, checks, and rooms that have been empty for long enough. Called with every sweep (100 ms). */
 void rooms_sweep(struct rooms *rooms);

@@ -35,8 +35,8 @@ struct room {
     bool lock_changed; /* while it was being read */
     uint64_t lock_ms;  /* when the lock was read; 0: never, or it has changed */
 
-    bool attended, dirty; /* in the rooms' lists */
-    struct room *attended_next, *dirty_next;
+    bool attended, dirty, entered; /* in the rooms' lists */
+    struct room *attended_next, *dirty_next, *entered_next;
     struct room *active_next, **active_at; /* likewise; active_at is NULL: in none */
     uint64_t empty_since_ms;               /* valid while it is in the list of empty rooms */
     struct room *empty_next, *empty_before;

@@ -320,14 +320,15 @@ static bool has_gateway(const struct roster *roster, uint32_t gateway)
     return at != NULL;
 }
 
-/* Tells who has gone between the old list and the new one; who may only be forgotten stays. */
-static void tell_gone(struct room *room, struct roster_entry *before)
+/* Tells who has gone between the old list and the new one. Who may only be forgotten stays for a while: when their whole
+ * gateway is missing, or the server has gone back in time. */
+static void tell_gone(struct room *room, struct roster_entry *before, bool went_back)
 {
     struct roster *roster = &room->presence->roster;
     for (struct roster_entry *at = before; at; at = at->hh.next) {
         if (find(roster->by_id, at->id))
             continue;
-        if (has_gateway(roster, (uint32_t)(at->id >> 32))) {
+        if (!went_back && !at->vanished_ms && has_gateway(roster, (uint32_t)(at->id >> 32))) {
             tell_change(room, NOTICE_LEFT, at->id, BYTES("left"));
             continue;
         }
@@ -355,6 +356,7 @@ static void take_reading(struct room *room)
     struct roster *roster = &room->presence->roster;
     struct roster_reading *reading = roster->reading;
     bool counted = roster->counted;
+    bool went_back = strcmp(roster->epoch, reading->epoch) != 0 || reading->pv < roster->pv;
     struct roster_entry *before = roster->by_id;
     clear_gateways(&roster->gateways);
     roster->reading = NULL;
@@ -365,12 +367,13 @@ static void take_reading(struct room *room)
     roster->state = ROSTER_LISTED;
     roster->counted = false;
     roster->vanished = 0;
+    presence_correct(room);
     if (too_many(room)) {
         become_counted(room);
     } else if (counted) {
         tell_all(room);
     } else {
-        tell_gone(room, before);
+        tell_gone(room, before, went_back);
         tell_come(room, before);
     }
     clear_entries(&before);
@@ -521,6 +524,12 @@ uint64_t roster_elsewhere(const struct room *room)
             members += at->members;
     }
     return members;
+}
+
+void roster_each(const struct roster *roster, void (*each)(struct room *room, uint64_t member), struct room *room)
+{
+    for (const struct roster_entry *at = roster->by_id; at; at = at->hh.next)
+        each(room, at->id);
 }
 
 bool roster_has(const struct roster *roster, uint64_t member)

@@ -57,6 +57,7 @@ void roster_seen_version(struct room *room, uint64_t pv);
 /* Members that other gateways have in the room. */
 uint64_t roster_elsewhere(const struct room *room);
 bool roster_has(const struct roster *roster, uint64_t member);
+void roster_each(const struct roster *roster, void (*each)(struct room *room, uint64_t member), struct room *room);
 /* Appends the entries, with commas between them. Returns how many. */
 uint32_t roster_write(const struct roster *roster, struct json_text *text);
 void roster_write_entry(struct json_text *text, uint64_t member, struct bytes value);
