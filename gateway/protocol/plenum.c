@@ -241,10 +241,7 @@ static void on_close(struct session *session)
 static void on_drained(struct session *session)
 {
     struct plenum_client *client = session->client;
-    for (struct membership *at = client->by_room, *next; at; at = next) {
-        next = at->hh.next;
-        room_pump(client->plenum->rooms, &at->participant);
-    }
+    plenum_pump_all(client);
     plenum_go_on_reading(client);
 }
 

@@ -59,6 +59,8 @@ void plenum_update(struct plenum_client *client, const struct request *request);
 /* The membership, or NULL after the error was sent. */
 struct membership *plenum_membership(struct plenum_client *client, const struct request *request);
 void plenum_leave_all(struct plenum_client *client);
+/* Goes on with the replays of all its rooms. */
+void plenum_pump_all(struct plenum_client *client);
 
 /* plenum_history.c */
 void plenum_read_history(struct plenum_client *client, const struct request *request);

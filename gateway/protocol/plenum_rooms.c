@@ -111,6 +111,14 @@ void plenum_leave_all(struct plenum_client *client)
     }
 }
 
+void plenum_pump_all(struct plenum_client *client)
+{
+    for (struct membership *at = client->by_room, *next; at; at = next) {
+        next = at->hh.next;
+        room_pump(client->plenum->rooms, &at->participant);
+    }
+}
+
 struct membership *plenum_membership(struct plenum_client *client, const struct request *request)
 {
     struct membership *membership = find(client, request->room);
@@ -317,6 +325,14 @@ static void on_kicked(void *ctx, struct member *member, const char *reason)
     plenum_refuse(client, id, "banned", "You were put out before you were in.");
 }
 
+static void on_page(void *ctx, struct member *member)
+{
+    (void)ctx;
+    struct plenum_client *client = membership_of(member)->client;
+    if (client->rooms > 1)
+        plenum_pump_all(client);
+}
+
 const struct member_events plenum_member_events = {
     .on_in = on_in,
     .on_refused = on_refused,
@@ -325,4 +341,5 @@ const struct member_events plenum_member_events = {
     .on_signal = on_signal,
     .on_signaled = on_signaled,
     .on_kicked = on_kicked,
+    .on_page = on_page,
 };

@@ -6,6 +6,7 @@
 
 enum {
     PAGE = 256,
+    PAGES_AT_ONCE = 2,         /* for one connection, however many rooms it comes back to: a page may be megabytes */
     OUTBOX_ENOUGH = 256 << 10, /* bytes that wait for a client: no more is read for it */
     GATHER_MAX = 64 << 10      /* bytes that go out in one send */
 };
@@ -13,6 +14,12 @@ enum {
 static const struct encoding *encoding_of(const struct participant *participant)
 {
     return participant->member.target.audience->encoding;
+}
+
+static void stop_reading(struct participant *participant)
+{
+    participant->member.target.outlet->reading -= participant->reading;
+    participant->reading = false;
 }
 
 /* ---- sending */
@@ -106,7 +113,7 @@ static bool is_behind_its_epoch(const struct participant *participant, const str
 static void start_over(struct room *room, struct participant *participant)
 {
     const struct follow *follow = &room->follow;
-    participant->reading = false;
+    stop_reading(participant);
     participant->cursor = follow->base;
     gather_epoch_of(room, participant, bytes_of(follow->epoch), follow->base, true);
 }
@@ -184,7 +191,7 @@ void catchup_end(struct room *room, struct participant *participant)
         participant->catching_next->catching_at = participant->catching_at;
     participant->catching_next = NULL;
     participant->catching_at = NULL;
-    participant->reading = false;
+    stop_reading(participant);
 }
 
 static void go_live(struct room *room, struct participant *participant)
@@ -234,7 +241,7 @@ static void doubt(struct room *room, struct participant *participant, struct byt
         memcpy(participant->doubted, epoch.data, len);
     participant->doubted[len] = '\0';
     participant->doubted_serial = room->follow.serial;
-    participant->reading = false; /* the rest of the page is for nobody */
+    stop_reading(participant); /* the rest of the page is for nobody */
     follow_check(room);
     room_attend(room); /* the sweep pumps again */
 }
@@ -271,7 +278,7 @@ static void on_page_end(void *ctx, uint64_t tag, enum bus_result result)
     struct participant *participant = reader_of(room, tag);
     if (!participant)
         return;
-    participant->reading = false;
+    stop_reading(participant);
     if (result != BUS_OK) {
         room_attend(room); /* the sweep pumps again */
         return;
@@ -285,12 +292,16 @@ static void on_page_end(void *ctx, uint64_t tag, enum bus_result result)
         participant->cursor = to;
     }
     catchup_pump(room, participant);
+    const struct member_events *events = room->rooms->events[MEMBER_PARTICIPANT];
+    if (events->on_page)
+        events->on_page(room->rooms->ctx, &participant->member);
 }
 
 static void ask_page(struct room *room, struct participant *participant)
 {
     static const struct bus_ask_events events = {.on_end = on_page_end, .on_entry = on_entry};
     participant->reading = true;
+    participant->member.target.outlet->reading++;
     participant->page_serial = ++room->rooms->last_page;
     participant->page_count = 0;
     participant->page_start = participant->cursor;
@@ -324,7 +335,7 @@ void catchup_pump(struct room *room, struct participant *participant)
             gather_message(room, participant, &envelope);
             continue;
         }
-        if (!participant->reading)
+        if (!participant->reading && participant->member.target.outlet->reading < PAGES_AT_ONCE)
             ask_page(room, participant);
         break;
     }

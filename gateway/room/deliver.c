@@ -82,7 +82,8 @@ static struct block *write_gap_around(struct room *room, struct member *member, 
     return block;
 }
 
-/* The gap stands in the open batches, from there on, and those who have said some of what is missing get it otherwise. */
+/* The gap stands in the open batches, from there on, and those who have said some of what is missing get it otherwise.
+ */
 static void tell_gap_around(struct room *room, struct audience *audience, const struct notice *gap, uint32_t place)
 {
     uint64_t from = gap->from;

@@ -127,8 +127,7 @@ static struct publish *find_elsewhere(const struct room *room)
 {
     const struct follow *follow = &room->follow;
     for (struct publish *publish = room->publishing; publish; publish = publish->next) {
-        if (!publish->answered || publish->matched || !is_in_log(room, publish) ||
-            is_of(room, publish, follow->epoch))
+        if (!publish->answered || publish->matched || !is_in_log(room, publish) || is_of(room, publish, follow->epoch))
             continue;
         if (!is_of(room, publish, follow->prev) || publish->seq > follow->prevtop)
             return publish;

@@ -100,6 +100,9 @@ struct member_events {
     void (*on_signaled)(void *ctx, struct member *member, uint64_t request, enum bus_result result);
     /* It was put out: kicked, banned, ended. It is out when this returns. */
     void (*on_kicked)(void *ctx, struct member *member, const char *reason);
+    /* A page of a log has come for it: other rooms that its connection comes back to may go on (room_pump). NULL: no.
+     */
+    void (*on_page)(void *ctx, struct member *member);
 };
 
 /* All rooms of a worker. */

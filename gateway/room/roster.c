@@ -320,8 +320,8 @@ static bool has_gateway(const struct roster *roster, uint32_t gateway)
     return at != NULL;
 }
 
-/* Tells who has gone between the old list and the new one. Who may only be forgotten stays for a while: when their whole
- * gateway is missing, or the server has gone back in time. */
+/* Tells who has gone between the old list and the new one. Who may only be forgotten stays for a while: when their
+ * whole gateway is missing, or the server has gone back in time. */
 static void tell_gone(struct room *room, struct roster_entry *before, bool went_back)
 {
     struct roster *roster = &room->presence->roster;
