@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -191,6 +192,36 @@ static void it_knows_who_is_in_whatever_happens(void **state)
     run_against_a_list(fresh);
 }
 
+/* Clients that are all in the same rooms: their ids are numbers in a row, and must not be runs of slots in a row. */
+static void many_members_of_many_rooms_make_no_long_chains(void **state)
+{
+    (void)state;
+    enum { ROOMS = 10, CLIENTS = 5000, LONGEST = 1000 };
+    struct directory directory;
+    directory_init(&directory);
+    struct room *rooms[ROOMS];
+    struct member *members = calloc((size_t)ROOMS * CLIENTS, sizeof *members);
+    for (uint32_t i = 0; i < ROOMS; i++)
+        rooms[i] = malloc(700); /* for its address */
+    for (uint32_t i = 0; i < ROOMS * CLIENTS; i++) {
+        members[i].target.id = id_of(GATEWAY_A, 1 + i / ROOMS);
+        members[i].room = rooms[i % ROOMS];
+        directory_add(&directory, &members[i]);
+    }
+    uint32_t longest = 0, run = 0;
+    for (uint32_t slot = 0; slot < directory.cap; slot++) {
+        run = directory.slots[slot] ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    assert_in_range(longest, 1, LONGEST);
+    for (uint32_t i = 0; i < ROOMS * CLIENTS; i++)
+        directory_remove(&directory, &members[i]);
+    directory_close(&directory);
+    for (uint32_t i = 0; i < ROOMS; i++)
+        free(rooms[i]);
+    free(members);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +231,7 @@ int main(void)
         cmocka_unit_test(a_chain_around_the_end_of_the_table_survives_each_order_of_removal),
         cmocka_unit_test(it_shrinks_when_the_crowd_has_left),
         cmocka_unit_test(it_knows_who_is_in_whatever_happens),
+        cmocka_unit_test(many_members_of_many_rooms_make_no_long_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,9 +11,6 @@
 
 enum { GATEWAY_A = 0x0a0a0a0a };
 
-static struct redis_process redis;
-static redisContext *client;
-
 /* ---- helpers ---- */
 
 static struct bus_worker *worker_of(void **state)
@@ -216,29 +213,6 @@ static int set_up(void **state)
     parts_open(world_worker(world), &redis, GATEWAY_A);
     parts_until_up(world);
     *state = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    world_close(*state);
-    free(*state);
-    return 0;
-}
-
-static int redis_open(void **state)
-{
-    (void)state;
-    redis_process_init(&redis, NULL);
-    client = redis_process_connect(&redis);
-    return 0;
-}
-
-static int redis_end(void **state)
-{
-    (void)state;
-    redisFree(client);
-    redis_process_close(&redis);
     return 0;
 }
 

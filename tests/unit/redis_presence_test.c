@@ -12,9 +12,6 @@
 
 enum { GATEWAY_A = 0x0a0a0a0a, GATEWAY_B = 0x0b0b0b0b };
 
-static struct redis_process redis;
-static redisContext *client;
-
 /* ---- helpers ---- */
 
 static uint64_t member_of(const struct bus_worker *worker, uint32_t nth)
@@ -361,29 +358,6 @@ static int set_up(void **state)
     parts_open(world_worker(world), &redis, GATEWAY_B);
     parts_until_up(world);
     *state = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    world_close(*state);
-    free(*state);
-    return 0;
-}
-
-static int redis_open(void **state)
-{
-    (void)state;
-    redis_process_init(&redis, NULL);
-    client = redis_process_connect(&redis);
-    return 0;
-}
-
-static int redis_end(void **state)
-{
-    (void)state;
-    redisFree(client);
-    redis_process_close(&redis);
     return 0;
 }
 

@@ -12,9 +12,6 @@
 
 enum { GATEWAY_A = 0x0a0a0a0a, GATEWAY_B = 0x0b0b0b0b, PAUSE_MS = 30000, SILENT_MS = 15000 };
 
-static struct redis_process redis;
-static redisContext *client;
-
 /* ---- time: the workers' clock can be put forward ---- */
 
 static uint64_t ahead_ms;
@@ -468,29 +465,6 @@ static int set_up(void **state)
     parts_open(world_worker(world), &redis, GATEWAY_A);
     parts_until_up(world);
     *state = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    world_close(*state);
-    free(*state);
-    return 0;
-}
-
-static int redis_open(void **state)
-{
-    (void)state;
-    redis_process_init(&redis, NULL);
-    client = redis_process_connect(&redis);
-    return 0;
-}
-
-static int redis_end(void **state)
-{
-    (void)state;
-    redisFree(client);
-    redis_process_close(&redis);
     return 0;
 }
 

@@ -262,4 +262,32 @@ static inline char *redis_heard(redisContext *client)
     return text;
 }
 
+/* ---- one redis-server for the tests of a file ---- */
+
+static struct redis_process redis;
+static redisContext *client; /* sees what stands there */
+
+static int tear_down(void **state)
+{
+    world_close(*state);
+    free(*state);
+    return 0;
+}
+
+static int redis_open(void **state)
+{
+    (void)state;
+    redis_process_init(&redis, NULL);
+    client = redis_process_connect(&redis);
+    return 0;
+}
+
+static int redis_end(void **state)
+{
+    (void)state;
+    redisFree(client);
+    redis_process_close(&redis);
+    return 0;
+}
+
 #endif
