@@ -65,6 +65,9 @@ int api_read_message(const struct http_request *request, struct api_call *call, 
         call->kind = ENVELOPE_TEXT;
         if (!utf8_valid(body))
             return refuse(400, why, "The body is not UTF-8.");
+    } else if (type_is(request, "application/x-www-form-urlencoded")) {
+        return refuse(415, why,
+                      "The body is the message, not a form: say Content-Type: application/json, or what it is.");
     } else {
         call->kind = ENVELOPE_BINARY;
     }

@@ -48,7 +48,7 @@ void api_run_publish(struct task *task, void *ctx)
         task_end(task);
         return;
     }
-    call->ticket = (struct ticket){on_published, on_failed};
+    call->ticket = (struct ticket){.on_published = on_published, .on_failed = on_failed};
     struct bytes room = api_room(&call->route);
     struct envelope envelope = {.kind = call->kind,
                                 .key = {call->key, call->key_len},

@@ -76,6 +76,9 @@ struct bus_position {
     uint64_t prevtop;
     uint64_t pv; /* presence version: one more with each presence event */
     bool known;  /* bus_presence: this gateway had members in there before */
+    /* bus_peek: what stands there of this worker's members, all and the listed ones; counted: it was looked up. */
+    bool counted;
+    uint64_t own, own_listed;
 };
 
 enum bus_result {
@@ -147,6 +150,8 @@ struct bus_events {
     void (*on_published)(void *ctx, void *ticket, struct bytes epoch, uint64_t seq, bool duplicate);
     void (*on_publish_failed)(void *ctx, void *ticket, enum bus_failure failure);
     void (*on_pressure)(void *ctx, enum bus_pressure pressure);
+    /* Whether what was published under the ticket came by as a message; NULL: nobody knows. Changes nothing. */
+    bool (*has_come)(void *ctx, void *ticket);
     /* Something for one of this worker's members (bus_signal). */
     void (*on_signal)(void *ctx, struct bytes message);
     /* An admin's line, to all gateways or to this one: plenum:ctl, plenum:ctl:<gw>. */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,6 +69,8 @@ static void drop_oldest(struct local_log *log)
     log->head = (log->head + 1) & (log->cap - 1);
     log->count--;
     log->bytes -= oldest->len;
+    if (log->total)
+        *log->total -= oldest->len;
     free(oldest);
 }
 
@@ -114,12 +117,15 @@ const struct log_entry *local_log_append(struct local_log *log, const struct log
     memcpy(entry->envelope + head_len, tail.data, tail.len);
 
     log->bytes += entry->len;
-    while (log->count && (log->count >= rule->size || log->bytes > rule->bytes))
+    if (log->total)
+        *log->total += entry->len;
+    bool scarce = log->total && *log->total > LOGS_TOTAL_MAX;
+    while (log->count && (log->count >= rule->size || log->bytes > rule->bytes || scarce))
         drop_oldest(log);
     if (log->count == log->cap)
         grow(log);
     log->ring[(log->head + log->count++) & (log->cap - 1)] = entry;
-    log->expires_ms = now_ms + rule->ttl_s * UINT64_C(1000);
+    log->expires_ms = scarce ? now_ms : now_ms + rule->ttl_s * UINT64_C(1000);
     return entry;
 }
 

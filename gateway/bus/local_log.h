@@ -32,6 +32,7 @@ struct local_log {
     struct log_entry **ring; /* cap of them, a power of two; the oldest at head */
     uint32_t head, count, cap;
     size_t bytes;         /* of the envelopes */
+    size_t *total;        /* bytes of all logs; NULL: nobody counts */
     uint64_t expires_ms;  /* when the entries go, while there are any */
     struct log_key *keys; /* oldest first */
 };
@@ -42,6 +43,9 @@ void local_log_fence(struct local_log *log, const struct random *random, struct 
 
 /* The epoch's name. */
 void local_log_epoch_name(uint64_t epoch, char out[EPOCH_DIGITS]);
+
+/* All logs of a process together hold no more: above it a room that speaks lets go of what it has. */
+enum { LOGS_TOTAL_MAX = 512 << 20 };
 
 /* Adds the next message to a log that has begun, "p1 <seq> <epoch> " and tail, and lets the oldest go. The entry is
  * the log's, and valid until the next one. */

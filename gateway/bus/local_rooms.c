@@ -100,6 +100,7 @@ struct local_room *local_rooms_get(struct local_rooms *rooms, struct bytes name)
         return room;
     room = xcalloc(1, sizeof *room + name.len);
     memcpy(room->name, name.data, name.len);
+    room->log.total = &rooms->log_bytes;
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, rooms->table, room->name, name.len, hash_of(rooms, name), room);
     return room;
 }

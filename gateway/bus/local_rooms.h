@@ -46,6 +46,7 @@ struct local_rooms {
     uint64_t now_ms;      /* never goes back; told under the lock */
     struct local_room *wheel[ROOMS_WHEEL_SLOTS];
     uint64_t wheel_s; /* the second whose slot was looked at last */
+    size_t log_bytes; /* of all logs */
     struct local_room *asleep_first, *asleep_last;
     size_t asleep;
 };

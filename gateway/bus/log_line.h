@@ -28,6 +28,8 @@ struct log_batch {
     uint64_t sent_ms; /* when it was sent first */
     bool repeated;    /* it was sent more than once */
     bool asked;       /* the commander has it, and has not told its end */
+    bool came;        /* one of its messages came by while its answer did not: it is asked for by its number only */
+    bool lost;        /* the answer is that it is not in the log any more */
     bool forgotten;   /* the answer is that the server does not know the script */
     int loads;        /* how often it was loaded for this batch */
 };

@@ -23,6 +23,7 @@ static void call(struct redis_beat *beat, int argc, const char **argv, redis_ans
 /* ---- claim ---- */
 
 static void claim(struct redis_beat *beat);
+static void on_time(void *ctx, const struct resp_value *value);
 
 static uint32_t random_gateway(const struct redis_beat *beat)
 {
@@ -51,10 +52,10 @@ static void on_entry(void *ctx, const struct resp_value *value)
 
 static void tell_claimed(struct redis_beat *beat)
 {
-    bool forgotten = beat->held && (beat->entry_new || beat->held != beat->gateway);
+    bool forgotten = beat->held && (beat->entry_new || beat->changed || beat->held != beat->gateway);
     beat->claimed = true;
     beat->held = beat->gateway;
-    beat->beat_ms = 0; /* the first beat comes with the next tick */
+    beat->beat_ms = clock_ms(beat->env->clock); /* the first one has just been sent */
     beat->beaten = beat->beaten && !forgotten;
     beat->events->on_claimed(beat->ctx);
     if (forgotten)
@@ -78,7 +79,8 @@ static void on_claimant(void *ctx, const struct resp_value *value)
         claim(beat);
         return;
     }
-    tell_claimed(beat);
+    beat->owned = true;
+    call(beat, 1, (const char *[]){"TIME"}, on_time);
 }
 
 /* HSETNX is the claim; whose it is, HGET tells. They travel together. After a reconnect the id is still ours, or
@@ -181,20 +183,32 @@ static void send_beat(struct redis_beat *beat, uint64_t redis_ms)
     send_report(beat);
 }
 
+/* Members may come only once the first beat stands before them in the connection: a gateway that is killed without one
+ * would be reaped by nobody. */
+static void begin(struct redis_beat *beat)
+{
+    if (beat->owned && !beat->claimed)
+        tell_claimed(beat);
+}
+
 /* The answer of TIME: seconds, microseconds. Redis' clock, as it is one for all gateways. */
 static void on_time(void *ctx, const struct resp_value *value)
 {
     struct redis_beat *beat = ctx;
-    if (value->type == RESP_ERROR)
+    if (value->type == RESP_ERROR) {
         on_beat_answer(beat, value);
+        begin(beat);
+    }
     if (value->type != RESP_STRING || value->depth != 1 || value->text.len >= sizeof beat->seconds)
         return;
     char digits[sizeof beat->seconds];
     snprintf(digits, sizeof digits, "%.*s", (int)value->text.len, value->text.data);
-    if (value->index == 0)
+    if (value->index == 0) {
         memcpy(beat->seconds, digits, sizeof digits);
-    else
-        send_beat(beat, strtoull(beat->seconds, NULL, 10) * 1000 + strtoull(digits, NULL, 10) / 1000);
+        return;
+    }
+    send_beat(beat, strtoull(beat->seconds, NULL, 10) * 1000 + strtoull(digits, NULL, 10) / 1000);
+    begin(beat);
 }
 
 void redis_beat_tick(struct redis_beat *beat, uint64_t now_ms)
@@ -218,15 +232,16 @@ void redis_beat_init(struct redis_beat *beat, const struct env *env, const struc
     snprintf(beat->nonce, sizeof beat->nonce, "%016" PRIx64, random_u64(env->random));
 }
 
-void redis_beat_up(struct redis_beat *beat)
+void redis_beat_up(struct redis_beat *beat, bool changed)
 {
+    beat->changed = changed;
     beat->complained = false;
     claim(beat);
 }
 
 void redis_beat_down(struct redis_beat *beat)
 {
-    beat->claimed = false;
+    beat->owned = beat->claimed = false;
 }
 
 /* The number of rooms in which this gateway still has members told. */

@@ -24,9 +24,11 @@ struct redis_beat {
     void *report_ctx;
     struct redis_commander *commander;
     uint32_t gateway; /* the id: random from the first moment, another one when it was taken */
-    bool claimed;     /* on this connection */
+    bool owned;       /* the id is ours, on this connection; the first beat is on its way */
+    bool claimed;     /* ... and told */
     uint32_t held;    /* the id that was claimed last; 0: none yet */
     bool entry_new;   /* the claim made the entry, on this connection */
+    bool changed;     /* the server has another state than the one before, on this connection */
     bool beaten;      /* a beat has stood in plenum:gws since the id was claimed or forgotten */
     bool complained;  /* about a beat that was refused, on this connection */
     char nonce[17];   /* whose the id is */
@@ -44,7 +46,8 @@ void redis_beat_init(struct redis_beat *beat, const struct env *env, const struc
                      void *report_ctx, struct redis_commander *commander, const struct redis_beat_events *events,
                      void *ctx);
 
-void redis_beat_up(struct redis_beat *beat);   /* the commander came up: claims */
+/* The commander came up: claims. changed: the server may have forgotten what it was told; then all is told anew. */
+void redis_beat_up(struct redis_beat *beat, bool changed);
 void redis_beat_down(struct redis_beat *beat); /* it went down */
 void redis_beat_tick(struct redis_beat *beat, uint64_t now_ms);
 

@@ -96,6 +96,12 @@ static void on_subscriber_down(void *ctx, enum redis_loss reason)
     on_link_down(ctx, reason);
 }
 
+/* The server may know less than was told, or more than is true now. */
+static bool state_changed(const struct redis_bus *bus)
+{
+    return bus->was_up && strcmp(bus->up_gen, bus->common.gen) != 0;
+}
+
 /* The gen is known before the first script is called on a connection: else a batch that is sent again would find the
  * log of a server that came back without its tail just as the worker remembers it. */
 static void on_commander_up(void *ctx)
@@ -103,7 +109,7 @@ static void on_commander_up(void *ctx)
     struct redis_bus *bus = ctx;
     learn_gen(bus, bytes_of(redis_link_replid(&bus->commander.link)));
     redis_scripts_load(&bus->scripts, &bus->commander);
-    redis_beat_up(&bus->beat);
+    redis_beat_up(&bus->beat, state_changed(bus));
     on_link_up(bus);
 }
 
@@ -136,6 +142,9 @@ static void on_claimed(void *ctx)
     bus->base.gateway = bus->common.gateway = bus->beat.gateway;
     redis_inbox_open(&bus->inbox, &bus->subscriber.channels, bus->common.prefix, bus->beat.gateway, bus);
     redis_reaper_up(&bus->reaper, !bus->was_up && bus->commander.link.attempts <= 1);
+    if (state_changed(bus))
+        redis_own_rooms_check(&bus->own_rooms);
+    memcpy(bus->up_gen, bus->common.gen, sizeof bus->up_gen);
     bus->was_up = true;
     redis_probe_start(&bus->probe, clock_ms(bus->env->clock));
     redis_subscriber_start_telling(&bus->subscriber);
@@ -215,6 +224,12 @@ static void on_publish_failed(void *ctx, void *ticket, enum bus_failure failure)
     counter_add(bus->counters, counters[failure], 1);
     if (ticket && !bus->closing)
         bus->base.events->on_publish_failed(bus->base.ctx, ticket, failure);
+}
+
+static bool has_come(void *ctx, void *ticket)
+{
+    const struct redis_bus *bus = ctx;
+    return ticket && bus->base.events->has_come && !bus->closing && bus->base.events->has_come(bus->base.ctx, ticket);
 }
 
 static void on_pressure(void *ctx, enum bus_pressure pressure)
@@ -355,6 +370,7 @@ static const struct redis_commander_events commander_events = {
 static const struct redis_log_events log_events = {
     .on_published = on_log_published,
     .on_publish_failed = on_publish_failed,
+    .has_come = has_come,
 };
 
 static const struct redis_beat_events beat_events = {
@@ -393,6 +409,7 @@ static void init_askers(struct redis_bus *bus)
     redis_presence_init(&bus->presence, common);
     redis_admin_init(&bus->admin, common);
     redis_reaper_init(&bus->reaper, common, &bus->subscriber.channels);
+    bus->own_rooms = (struct redis_own_rooms){common, &bus->subscriber.channels};
 }
 
 void redis_bus_open_parts(struct redis_bus *bus, void *report_ctx)

@@ -20,6 +20,7 @@
 #include "redis_history.h"
 #include "redis_inbox.h"
 #include "redis_log.h"
+#include "redis_own_rooms.h"
 #include "redis_presence.h"
 #include "redis_probe.h"
 #include "redis_reaper.h"
@@ -44,8 +45,10 @@ struct redis_bus {
     struct redis_presence presence;
     struct redis_admin admin;
     struct redis_reaper reaper;
-    bool was_up; /* the id was claimed before, on another connection */
-    bool deaf;   /* said by those above: the subscriber is replaced at the end of the turn */
+    bool was_up;              /* the id was claimed before, on another connection, */
+    char up_gen[GEN_MAX + 1]; /* ... of a server with this gen */
+    struct redis_own_rooms own_rooms;
+    bool deaf; /* said by those above: the subscriber is replaced at the end of the turn */
 
     char *scratch; /* header and payload of the message being published */
     size_t scratch_cap;

@@ -107,7 +107,9 @@ void redis_history_locate(struct redis_history *history, struct bytes room, stru
     call_fence(record);
 }
 
-/* ---- peek: the fields of the meta hash ---- */
+/* ---- peek: the fields of the meta hash, and how many members of ours stand there ---- */
+
+enum peek_command { PEEK_META, PEEK_OWN, PEEK_OWN_LISTED };
 
 enum peek_field { PEEK_EPOCH, PEEK_SEQ, PEEK_BASE, PEEK_PREV, PEEK_PREVTOP, PEEK_PV, PEEK_FIELDS };
 
@@ -127,13 +129,23 @@ static struct bytes keep_epoch(char kept[EPOCH_MAX], struct bytes text)
     return (struct bytes){kept, text.len};
 }
 
+static void on_own_value(struct bus_position *position, enum peek_command command, const struct resp_value *value)
+{
+    if (command == PEEK_OWN_LISTED && value->type == RESP_INTEGER && value->number >= 0)
+        position->own_listed = (uint64_t)value->number;
+    else if (command == PEEK_OWN && value->type == RESP_STRING && !redis_number_read(value->text, &position->own))
+        position->own = 0;
+}
+
 static void on_peek_value(void *ctx, uint64_t tag, const struct resp_value *value)
 {
-    (void)tag;
     struct peek_ask *record = ctx;
     struct bus_position *position = &record->position;
-    if (redis_refused(record->asked.asks->common, "a log's position", value) || value->type != RESP_STRING ||
-        value->depth != 1)
+    if (redis_refused(record->asked.asks->common, "a log's position", value))
+        return;
+    if (tag != PEEK_META)
+        on_own_value(position, (enum peek_command)tag, value);
+    if (tag != PEEK_META || value->type != RESP_STRING || value->depth != 1)
         return;
     uint64_t *const numbers[PEEK_FIELDS] = {[PEEK_SEQ] = &position->seq,
                                             [PEEK_BASE] = &position->base,
@@ -150,7 +162,7 @@ static void on_peek_value(void *ctx, uint64_t tag, const struct resp_value *valu
 static void on_peek_end(void *ctx, uint64_t tag, enum redis_end end)
 {
     struct peek_ask *record = ctx;
-    if (end == REDIS_ANSWERED)
+    if (record->asked.pending == 1 && record->asked.result == BUS_OK && end == REDIS_ANSWERED)
         tell_position(&record->asked, &record->position);
     redis_ask_on_end(ctx, tag, end);
 }
@@ -159,10 +171,18 @@ void redis_history_peek(struct redis_history *history, struct bytes room, const 
 {
     static const struct redis_ask_events events = {on_peek_value, on_peek_end};
     struct peek_ask *record = redis_ask_begin(&history->asks, sizeof *record, ask);
-    name_text meta;
-    name_room_key(meta, history->asks.common->prefix, room, ROOM_META);
+    const struct redis_common *common = history->asks.common;
+    name_text meta, gateways, members;
+    name_room_key(meta, common->prefix, room, ROOM_META);
+    name_room_key(gateways, common->prefix, room, ROOM_GATEWAYS);
+    name_room_members(members, common->prefix, room, common->gateway);
+    number_text gateway;
+    snprintf(gateway, sizeof gateway, "%08" PRIx32, common->gateway);
+    record->position.counted = true;
     const char *argv[] = {"HMGET", meta, "epoch", "seq", "base", "prev", "prevtop", "pv"};
-    redis_ask_command(&record->asked, sizeof argv / sizeof *argv, argv, NULL, &events, 0);
+    redis_ask_command(&record->asked, sizeof argv / sizeof *argv, argv, NULL, &events, PEEK_META);
+    redis_ask_command(&record->asked, 3, (const char *[]){"HGET", gateways, gateway}, NULL, &events, PEEK_OWN);
+    redis_ask_command(&record->asked, 2, (const char *[]){"HLEN", members}, NULL, &events, PEEK_OWN_LISTED);
 }
 
 /* ---- read: the entries, as they stream in: [[id, ["d", envelope]], ...] ---- */

@@ -150,11 +150,22 @@ static bool is_under_way(const struct log_line *line, uint64_t number)
     return line->batch.asked && line->batch.number == number;
 }
 
+/* The script's word on a batch that was asked for by its number only. */
+static bool is_lost(const struct resp_value *value)
+{
+    static const char word[] = "LOST ";
+    return value->type == RESP_ERROR && value->text.len >= sizeof word - 1 &&
+           memcmp(value->text.data, word, sizeof word - 1) == 0;
+}
+
 static void on_value(void *ctx, uint64_t number, const struct resp_value *value)
 {
     struct log_line *line = ctx;
     if (!is_under_way(line, number))
         return;
+    line->batch.lost = is_lost(value);
+    if (line->batch.lost)
+        return; /* it stood there, and is gone: what is not known to have come is uncertain */
     if (value->type == RESP_STRING && value->depth == 0)
         read_results(line, value->text);
     else if (redis_scripts_forgotten(value) && line->batch.loads < LOADS_MAX)
@@ -169,7 +180,7 @@ static void on_end(void *ctx, uint64_t number, enum redis_end end)
     line->asks--;
     if (is_under_way(line, number)) {
         line->batch.asked = false;
-        if (end == REDIS_ANSWERED)
+        if (end == REDIS_ANSWERED || line->batch.lost)
             end_batch(line, BUS_UNCERTAIN);
         else if (line->batch.forgotten)
             line->batch.loads++;
@@ -231,7 +242,7 @@ static char *put_head(char *at, const struct log_line *line)
     at = put_text(at, common->scripts->sha[SCRIPT_APPEND]);
     at = put_text(at, "5");
     at = put_names(at, common, (struct bytes){line->room, line->room_len});
-    at = put_text(at, "PUBLISH");
+    at = put_text(at, batch->came ? "" : "PUBLISH");
     at = put_number(at, log_size(line));
     at = put_number(at, (uint64_t)line->rule.ttl_s * 1000);
     at = put_text(at, META_TTL_MS);
@@ -260,6 +271,23 @@ static void send_batch(struct log_line *line)
     redis_commander_ask_ready(log->common->commander, command, head_len + text.len, &events, line, line->batch.number);
 }
 
+/* Has one of them come by as a message? Then they stood in the log, all of them. */
+static bool has_come(const struct log_line *line)
+{
+    const struct redis_log *log = line->log;
+    bool come = false;
+    for (uint32_t i = 0; log->events->has_come && i < line->batch.count && !come; i++)
+        come = log->events->has_come(log->ctx, log_line_at(line, i)->ticket);
+    return come;
+}
+
+static void send_again(struct log_line *line)
+{
+    line->batch.repeated = true;
+    line->batch.came = !ablated("fresh-batch") && (line->batch.came || has_come(line));
+    send_batch(line);
+}
+
 void redis_log_flush(struct redis_log *log)
 {
     if (!log->ready || !redis_link_up(&log->common->commander->link))
@@ -272,14 +300,14 @@ void redis_log_flush(struct redis_log *log)
         struct log_line *line = log->ready;
         log->ready = line->next;
         line->ready = false;
-        if (line->batch.number)
-            line->batch.repeated = true;
-        else if (line->count > 0)
+        if (line->batch.number) {
+            send_again(line);
+        } else if (line->count > 0) {
             log_line_begin_batch(line, ++log->batches, log->common->gateway, now_ms);
-        if (line->batch.number)
             send_batch(line);
-        else
+        } else {
             line_go_on(line);
+        }
     }
 }
 

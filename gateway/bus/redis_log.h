@@ -11,6 +11,10 @@
  * grow, and the script refuses what is older than the last it has seen. A number belongs to the worker's life, and goes
  * with the gateway id that it was first sent with.
  *
+ * Where the server comes back without its tail, a repeat is appended anew, and whoever had heard it hears it again, in
+ * the new epoch. That is not done with a batch of which a message came by here: it is known to have stood in the log,
+ * so that the script is asked for the answer alone, and where that is lost what was not heard is uncertain.
+ *
  * Owned by: redis_bus, which embeds it. Thread: the worker's. */
 #ifndef PLENUM_GATEWAY_BUS_REDIS_LOG_H
 #define PLENUM_GATEWAY_BUS_REDIS_LOG_H
@@ -23,6 +27,7 @@ struct log_line;
 struct redis_log_events {
     void (*on_published)(void *ctx, void *ticket, struct bytes epoch, uint64_t seq, bool duplicate);
     void (*on_publish_failed)(void *ctx, void *ticket, enum bus_failure failure);
+    bool (*has_come)(void *ctx, void *ticket); /* the message came by; NULL: nobody knows */
 };
 
 struct redis_log {

@@ -253,9 +253,9 @@ typedef const struct request_error *(*read_fn)(const struct fields *fields, stru
 static const struct request_error *read_join(const struct fields *fields, struct request *request)
 {
     uint64_t history = 0;
-    if (fields->at[FIELD_HISTORY].len && !read_integer(fields->at[FIELD_HISTORY], REQUEST_HISTORY_MAX, &history))
+    if (fields->at[FIELD_HISTORY].len && !read_integer(fields->at[FIELD_HISTORY], INTEGER_MAX, &history))
         return &BAD_HISTORY;
-    request->history = (uint32_t)history;
+    request->history = history < REQUEST_HISTORY_MAX ? (uint32_t)history : REQUEST_HISTORY_MAX;
     const struct request_error *error = read_room(fields, request);
     if (!error)
         error = read_name(fields, request);
@@ -283,9 +283,9 @@ static const struct request_error *read_history(const struct fields *fields, str
         return &BAD_BEFORE;
     if (after.len && !read_integer(after, INTEGER_MAX, &request->offset))
         return &BAD_AFTER;
-    if (limit.len && (!read_integer(limit, REQUEST_HISTORY_MAX, &count) || count == 0))
+    if (limit.len && (!read_integer(limit, INTEGER_MAX, &count) || count == 0))
         return &BAD_LIMIT;
-    request->limit = (uint32_t)count;
+    request->limit = count < REQUEST_HISTORY_MAX ? (uint32_t)count : REQUEST_HISTORY_MAX;
     return read_room(fields, request);
 }
 

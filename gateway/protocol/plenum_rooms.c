@@ -298,7 +298,7 @@ static void on_signaled(void *ctx, struct member *member, uint64_t request, enum
     if (result == BUS_OK)
         send_ack(client, request);
     else if (result == BUS_NOBODY)
-        plenum_refuse(client, request, "not_found", "There is no such member in this room.");
+        plenum_fail(client, request, "not_found", "There is no such member in this room.");
     else
         plenum_fail(client, request, "unavailable", "It may not have arrived.");
 }

@@ -8,7 +8,7 @@
 #include "../../common/xalloc.h"
 #include "room_parts.h"
 
-enum { READ_EVERY_MS = 10000, AGAIN_MS = 200 };
+enum { READ_EVERY_MS = 10000, FRESH_MS = 1000, AGAIN_MS = 200 };
 
 struct ban {
     UT_hash_handle hh;
@@ -22,6 +22,7 @@ struct bans {
     struct ban *by_name, *reading;
     bool asking, known, changed;
     uint64_t next_ms; /* when to read them */
+    uint64_t read_ms; /* when they were read last */
 };
 
 struct bans *bans_new(struct rooms *rooms)
@@ -94,12 +95,10 @@ static void on_end(void *ctx, uint64_t tag, enum bus_result result)
     bans->by_name = bans->reading;
     bans->reading = NULL;
     bans->next_ms = bans->changed ? now : now + READ_EVERY_MS;
-    bool first = !bans->known;
+    bans->read_ms = now;
     bans->known = true;
     bans->changed = false;
     put_out(bans);
-    if (!first)
-        return;
     for (struct room *room = bans->rooms->attended; room; room = room->attended_next)
         room_admit(room);
 }
@@ -113,9 +112,12 @@ static void ask(struct bans *bans)
 
 bool bans_known(struct bans *bans)
 {
-    if (!bans->known && !bans->asking && bans->next_ms == 0)
+    uint64_t now = clock_ms(bans->rooms->env->clock);
+    if (bans->known && now - bans->read_ms < FRESH_MS)
+        return true;
+    if (!bans->asking && (bans->known || bans->next_ms == 0))
         ask(bans);
-    return bans->known;
+    return false;
 }
 
 bool bans_hit(const struct bans *bans, struct bytes room, struct bytes user)

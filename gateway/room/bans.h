@@ -1,7 +1,7 @@
 /* bans.h -- who may not be in which room, as plenum:bans says.
  *
- * The whole hash is kept here and read every 10 s, and at once when a command says that it has changed; whoever it
- * names is put out. Owned by: rooms. */
+ * The whole hash is kept here and read every 10 s, before anyone is let in unless that was less than a second ago, and
+ * at once when a command says that it has changed; whoever it names is put out. Owned by: rooms. */
 #ifndef PLENUM_GATEWAY_ROOM_BANS_H
 #define PLENUM_GATEWAY_ROOM_BANS_H
 

@@ -5,7 +5,6 @@
 #include "room_parts.h"
 
 enum {
-    PAGE = 256,
     PAGES_AT_ONCE = 2,         /* for one connection, however many rooms it comes back to: a page may be megabytes */
     OUTBOX_ENOUGH = 256 << 10, /* bytes that wait for a client: no more is read for it */
     GATHER_MAX = 64 << 10      /* bytes that go out in one send */
@@ -287,7 +286,7 @@ static void on_page_end(void *ctx, uint64_t tag, enum bus_result result)
     if (participant->cursor < participant->page_start || participant->cursor > asked_up_to)
         return;
     if (participant->cursor == participant->page_start) { /* nothing of it is left, or of use */
-        uint64_t to = participant->page_count == PAGE ? participant->page_read : asked_up_to;
+        uint64_t to = participant->page_count == follow_page(room) ? participant->page_read : asked_up_to;
         gather_missing(room, participant, to + 1, to >= room->follow.base);
         participant->cursor = to;
     }
@@ -308,7 +307,7 @@ static void ask_page(struct room *room, struct participant *participant)
     participant->page_end = room->follow.seq;
     room->pending++;
     uint64_t tag = participant->member.target.id << 32 | participant->page_serial;
-    struct log_range range = {.after = participant->cursor, .before = room->follow.seq + 1, .limit = PAGE};
+    struct log_range range = {.after = participant->cursor, .before = room->follow.seq + 1, .limit = follow_page(room)};
     bus_read(room->rooms->bus, room_name(room), &range, &(struct bus_ask){&events, room, tag});
 }
 
@@ -322,6 +321,7 @@ static bool has_room(const struct participant *participant)
 
 void catchup_pump(struct room *room, struct participant *participant)
 {
+    uint64_t before = participant->cursor;
     for (;;) {
         if (participant->cursor >= room->follow.seq) {
             go_live(room, participant);
@@ -340,7 +340,8 @@ void catchup_pump(struct room *room, struct participant *participant)
         break;
     }
     catchup_send(room, participant);
-    publishes_settle(room);
+    if (participant->cursor != before)
+        publishes_settle(room);
 }
 
 void catchup_begin(struct room *room, struct participant *participant, uint64_t cursor)

@@ -170,6 +170,9 @@ void room_deliver(struct room *room, struct envelope *envelope)
     struct own_copy own = {.audience = NULL};
     uint8_t frame[ACK_MAX];
     envelope->room = room_name(room);
+    bool timed = envelope->time_ms; /* an admin's plain text has no time: it is told with the one of its coming */
+    if (!timed)
+        envelope->time_ms = clock_wall_ms(rooms->env->clock);
     if (envelope->member >> 32 == rooms->bus->gateway)
         find_own_copy(room, envelope, &own, frame);
     uint64_t receivers = append_to_all(room, envelope, &own);
@@ -179,6 +182,6 @@ void room_deliver(struct room *room, struct envelope *envelope)
         for (struct participant *behind = room->catching; behind; behind = behind->catching_next)
             room_send_message(room, behind, envelope); /* it is in no log */
     }
-    if (envelope->time_ms && receivers)
+    if (timed && receivers)
         counter_latency(rooms->counters, clock_wall_ms(rooms->env->clock) - envelope->time_ms, receivers);
 }

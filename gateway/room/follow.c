@@ -8,7 +8,8 @@
 #include "room_parts.h"
 
 enum {
-    PAGE = 256,          /* entries of the log that are read at once */
+    PAGE_MAX = 256, /* entries of the log that are read at once, and bytes of them */
+    PAGE_BYTES = 8 << 20,
     HELD_MAX = 1 << 20,  /* bytes */
     LOST_AGAIN_MS = 100, /* until what went unanswered is asked again */
     DENIED_AGAIN_MS = 1000,
@@ -68,11 +69,33 @@ static void forget_located(struct follow *follow)
     follow->located = NULL;
 }
 
+/* ---- the ring */
+
+static void clear_ring(struct room *room)
+{
+    struct ring *ring = &room->follow.ring;
+    room->rooms->ring_bytes -= ring->bytes;
+    ring_clear(ring);
+}
+
+static void keep(struct room *room, uint64_t seq, struct bytes message)
+{
+    struct rooms *rooms = room->rooms;
+    struct ring *ring = &room->follow.ring;
+    if (rooms->ring_bytes > RINGS_BYTES) {
+        clear_ring(room);
+        return;
+    }
+    rooms->ring_bytes -= ring->bytes;
+    ring_push(ring, seq, message);
+    rooms->ring_bytes += ring->bytes;
+}
+
 void follow_close(struct room *room)
 {
     forget_held(&room->follow);
     forget_located(&room->follow);
-    ring_clear(&room->follow.ring);
+    clear_ring(room);
 }
 
 /* ---- passing on */
@@ -81,7 +104,7 @@ static void pass_on(struct room *room, struct envelope *envelope, struct bytes m
 {
     struct follow *follow = &room->follow;
     follow->seq = envelope->seq;
-    ring_push(&follow->ring, envelope->seq, message);
+    keep(room, envelope->seq, message);
     room_deliver(room, envelope);
     if (room->duplicates)
         publishes_settle(room);
@@ -113,7 +136,7 @@ static void begin_epoch(struct room *room, struct bytes epoch, uint64_t base, bo
     follow->prevtop = linked && follow->located ? follow->located->prevtop : follow->seq;
     copy_epoch(follow->epoch, epoch);
     follow->base = follow->seq = base;
-    ring_clear(&follow->ring);
+    clear_ring(room);
     log_event(room->rooms->env->log, LOG_WARN, "a log goes on in a new epoch", log_bytes("room", room_name(room)),
               log_bytes("epoch", epoch), log_text("lossy", linked ? "maybe" : "yes"));
     counter_add(room->rooms->counters, COUNT_LOG_EPOCHS, 1);
@@ -319,7 +342,7 @@ static void on_read_end(void *ctx, uint64_t tag, enum bus_result result)
         ask_locate(room);
         return;
     }
-    if (follow->page == PAGE && follow->read_to < follow->located->seq) {
+    if (follow->page == follow_page(room) && follow->read_to < follow->located->seq) {
         ask_read(room);
         return;
     }
@@ -342,7 +365,7 @@ static void ask_read(struct room *room)
     struct bus_ask ask = {&events, room, ++follow->serial};
     /* Not beyond what was located: what came after that is held, and may be of an epoch that began since. */
     uint64_t after = follow->read_to > follow->seq ? follow->read_to : follow->seq;
-    struct log_range range = {.after = after, .before = follow->located->seq + 1, .limit = PAGE};
+    struct log_range range = {.after = after, .before = follow->located->seq + 1, .limit = follow_page(room)};
     bus_read(room->rooms->bus, room_name(room), &range, &ask);
 }
 
@@ -357,7 +380,7 @@ static void on_located(struct room *room)
     } else if (ablated("no-catch-up")) {
         memcpy(follow->epoch, located->epoch, sizeof follow->epoch);
         follow->seq = located->seq;
-        ring_clear(&follow->ring);
+        clear_ring(room);
     } else if (!is_epoch(follow->epoch, bytes_of(located->epoch)) && located->base <= follow->seq) {
         begin_epoch(room, bytes_of(located->epoch), located->base, false); /* the numbers have begun anew */
     }
@@ -440,8 +463,11 @@ static void on_peeked(void *ctx, uint64_t tag, const struct bus_position *positi
     struct room *room = ctx;
     struct follow *follow = &room->follow;
     (void)tag;
-    if (room->presence)
+    if (room->presence) {
         presence_seen_version(room, position->pv);
+        if (position->counted)
+            presence_seen_own(room, position->own, position->own_listed);
+    }
     if (follow->state != FOLLOW_LIVE)
         return;
     if (!is_epoch(follow->epoch, position->epoch) || position->seq < follow->seq) {
@@ -459,12 +485,32 @@ static void on_peek_end(void *ctx, uint64_t tag, enum bus_result result)
     ((struct room *)ctx)->pending--;
 }
 
+uint32_t follow_page(const struct room *room)
+{
+    size_t largest = room->rooms->max_message ? room->rooms->max_message : PAGE_BYTES;
+    if (room->rule->log.bytes <= PAGE_BYTES)
+        return PAGE_MAX;
+    size_t fit = PAGE_BYTES / (largest + ENVELOPE_HEADER_MAX);
+    return fit > PAGE_MAX ? PAGE_MAX : fit ? (uint32_t)fit : 1;
+}
+
+bool follow_rest(struct room *room)
+{
+    struct follow *follow = &room->follow;
+    if (follow->rested == follow->seq)
+        clear_ring(room);
+    follow->rested = follow->seq;
+    return follow->ring.count > 0;
+}
+
 void follow_peek(struct room *room)
 {
     static const struct bus_ask_events events = {.on_end = on_peek_end, .on_position = on_peeked};
     if (room->follow.state == FOLLOW_OFF && !room->presence)
         return;
     room->pending++;
+    if (room->presence)
+        presence_expect_own(room);
     bus_peek(room->rooms->bus, room_name(room), &(struct bus_ask){&events, room, 0});
 }
 

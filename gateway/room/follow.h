@@ -43,6 +43,7 @@ struct follow {
     uint64_t read_to;          /* the last of them; more than seq when it was malformed */
     uint64_t again_ms;         /* when to ask again; 0: no need */
     struct ring ring;          /* the last messages that were passed on */
+    uint64_t rested;           /* the last of them at the last comparison */
     struct held *held;         /* live messages that wait; NULL: none */
     struct located *located;   /* what bus_locate said, while the log is read; NULL else */
     uint64_t suspect;          /* a seq that the log has: if it is not here a second later, it was lost. 0: none */
@@ -64,6 +65,14 @@ void follow_message(struct room *room, struct envelope *envelope, struct bytes m
 
 /* A live message with a number that is not passed on: too big. */
 void follow_skip(struct room *room, const struct envelope *envelope);
+
+/* A page of a log: entries that are read at once. Fewer where large logs of large messages are kept: a page must fit a
+ * client's outbox. */
+uint32_t follow_page(const struct room *room);
+
+/* At the regular comparison: forgets what is kept of the last messages once none came since the one before. True while
+ * something is kept. */
+bool follow_rest(struct room *room);
 
 /* The regular comparison: asks; and the sweep's part. Returns true when there is more to look after. */
 void follow_peek(struct room *room);

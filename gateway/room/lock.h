@@ -1,6 +1,6 @@
 /* lock.h -- whether a room may be entered, as plenum:{room}:state says.
  *
- * The hash is the truth: read before anyone is let in, unless that was less than 10 s ago; a command hurries it.
+ * The hash is the truth: read before anyone is let in, unless that was less than a second ago; a command hurries it.
  * Owned by: room. */
 #ifndef PLENUM_GATEWAY_ROOM_LOCK_H
 #define PLENUM_GATEWAY_ROOM_LOCK_H

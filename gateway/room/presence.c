@@ -257,6 +257,7 @@ void presence_flush_room(struct room *room)
     presence->begun = !batch.last;
     presence->plain_changed = presence->touch = false;
     presence->in_flight = true;
+    presence->expecting = false;
     presence->flushed_ms = clock_ms(room->rooms->env->clock);
     room->pending++;
     bus_presence(room->rooms->bus, &batch, &(struct bus_ask){&events, room, first});
@@ -299,6 +300,27 @@ void presence_correct(struct room *room)
     }
 }
 
+void presence_expect_own(struct room *room)
+{
+    struct presence *presence = room->presence;
+    presence->expecting = presence->begun && !presence->in_flight && !presence->sent && !presence->count &&
+                          !presence->plain_changed && !presence->again_ms;
+    if (!presence->expecting)
+        return;
+    presence->expected_listed = 0;
+    for (const struct participant *at = room->participants; at; at = at->next)
+        presence->expected_listed += at->told;
+    presence->expected = presence->expected_listed + room->plain;
+}
+
+void presence_seen_own(struct room *room, uint64_t members, uint64_t listed)
+{
+    struct presence *presence = room->presence;
+    if (presence->expecting && (members != presence->expected || listed != presence->expected_listed))
+        presence_renew(room);
+    presence->expecting = false;
+}
+
 /* ---- knowing */
 
 void presence_event(struct room *room, const struct envelope *envelope)
@@ -319,7 +341,7 @@ void presence_seen_version(struct room *room, uint64_t pv)
 
 uint64_t presence_total(const struct room *room)
 {
-    return roster_elsewhere(room) + room->members;
+    return roster_elsewhere(room) + room->plain + room->listed;
 }
 
 void presence_write(const struct room *room, const struct participant *self, struct json_text *text)

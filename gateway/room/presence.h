@@ -25,6 +25,8 @@ struct presence {
     bool touch;          /* renew the life times of what was told */
     uint64_t again_ms;   /* when to tell again what went unanswered; 0: no need */
     uint64_t flushed_ms; /* when the last batch went out */
+    bool expecting;      /* a check is on its way, and no batch has gone out since: these should stand there */
+    uint64_t expected, expected_listed;
 };
 
 struct presence *presence_new(struct room *room);
@@ -56,6 +58,11 @@ void presence_touch(struct room *room);
 /* The list has been read: what stands there of ours and is not true, as a server has come back with an old state or an
  * admin has removed it, is told anew. */
 void presence_correct(struct room *room);
+
+/* A check is about to look what stands of ours, and what it has found: where it is less or more, an admin has removed
+ * something, or the server has forgotten it. */
+void presence_expect_own(struct room *room);
+void presence_seen_own(struct room *room, uint64_t members, uint64_t listed);
 
 /* Members of all kinds, everywhere, ours as they are now. */
 uint64_t presence_total(const struct room *room);

@@ -219,7 +219,7 @@ struct publish *publishes_match(struct room *room, const struct envelope *envelo
             continue; /* a duplicate that is not known as one yet */
         if (publish->time_ms != envelope->time_ms)
             continue; /* the copy of one that had failed */
-        publish->matched = true;
+        publish->matched = publish->ticket.came = true;
         publish->seq = envelope->seq;
         publish->epoch = hash_key(room, envelope->epoch);
         return publish;
@@ -323,7 +323,7 @@ struct publish *publish_new(struct room *room, const struct member *member, cons
                             int64_t time_ms)
 {
     struct publish *publish = xcalloc(1, sizeof *publish);
-    publish->ticket = (struct ticket){on_published, on_failed};
+    publish->ticket = (struct ticket){.on_published = on_published, .on_failed = on_failed};
     publish->room = room;
     publish->member = member->target.id;
     publish->request = saying->request;

@@ -9,7 +9,11 @@
 
 #include "../../common/bytes.h"
 
-enum { RING_ENTRIES = 256, RING_BYTES = 256 << 10 };
+enum {
+    RING_ENTRIES = 256,
+    RING_BYTES = 256 << 10,
+    RINGS_BYTES = 64 << 20 /* of all rings of a worker: above it a room does without, until some have gone quiet */
+};
 
 struct ring_entry {
     char *data;

@@ -193,8 +193,8 @@ static void stop_waiting(struct room *room, struct member *member)
 static bool may_be_entered(struct room *room)
 {
     bool in_order = room->follow.state == FOLLOW_LIVE || room->follow.state == FOLLOW_OFF;
-    bool known = lock_known(room) && bans_known(room->rooms->bans);
-    return room->channel->confirmed && in_order && known;
+    bool lock = lock_known(room), bans = bans_known(room->rooms->bans); /* asked for together */
+    return room->channel->confirmed && in_order && lock && bans;
 }
 
 static bool is_ready_for(struct room *room, const struct member *member)
@@ -223,10 +223,12 @@ static void link_participant(struct room *room, struct participant *participant)
     if (room->participants)
         room->participants->at = &participant->next;
     room->participants = participant;
+    room->listed++;
 }
 
-static void unlink_participant(struct participant *participant)
+static void unlink_participant(struct room *room, struct participant *participant)
 {
+    room->listed--;
     *participant->at = participant->next;
     if (participant->next)
         participant->next->at = participant->at;
@@ -434,7 +436,7 @@ void room_leave(struct rooms *rooms, struct member *member, const char *reason)
         catchup_end(room, participant_of(member));
     }
     if (participant && participant_of(member)->at)
-        unlink_participant(participant_of(member));
+        unlink_participant(room, participant_of(member));
     directory_remove(&rooms->directory, member);
     bool counted = !participant && member->state == MEMBER_IN;
     room->plain -= counted;
@@ -595,6 +597,12 @@ static void on_publish_failed(void *ctx, void *ticket, enum bus_failure failure)
     of->on_failed(ctx, of, failure);
 }
 
+static bool has_come(void *ctx, void *ticket)
+{
+    (void)ctx;
+    return ((const struct ticket *)ticket)->came;
+}
+
 static void on_pressure(void *ctx, enum bus_pressure pressure)
 {
     struct rooms *rooms = ctx;
@@ -627,6 +635,7 @@ const struct bus_events rooms_bus_events = {
     .on_message = on_message,
     .on_published = on_published,
     .on_publish_failed = on_publish_failed,
+    .has_come = has_come,
     .on_pressure = on_pressure,
     .on_signal = on_signal,
     .on_command = on_command,
@@ -697,6 +706,8 @@ static void check_active(struct rooms *rooms, uint64_t now)
         struct room *room = rooms->checking;
         not_active(room);
         follow_peek(room);
+        if (follow_rest(room))
+            note_active(room); /* and once more, when it has gone quiet */
     }
 }
 

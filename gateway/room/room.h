@@ -133,6 +133,7 @@ struct rooms {
     struct signal *signals;    /* on their way */
     struct bans *bans;
     uint64_t checked_ms; /* when the active rooms were looked at last */
+    size_t ring_bytes;   /* of all rooms' rings (ring.h) */
     size_t max_message;  /* bytes of a payload; an admin may have published a larger one. 0: any */
     enum bus_pressure pressure;
     void (*on_pressure)(void *ctx, enum bus_pressure pressure);

@@ -21,7 +21,8 @@ struct room {
     uint32_t waiting_count, waiting_cap;
     uint32_t members;                 /* of both kinds, joining ones too */
     uint32_t plain;                   /* of the plain kind that are in */
-    struct participant *participants; /* that are in, or are told of */
+    uint32_t listed;                  /* participants that are in, or are told of: */
+    struct participant *participants; /* ... these */
     struct participant *catching;
     uint32_t pending; /* asks and tickets on their way that name this room: it is not freed before they have ended */
 

@@ -320,15 +320,26 @@ static bool has_gateway(const struct roster *roster, uint32_t gateway)
     return at != NULL;
 }
 
-/* Tells who has gone between the old list and the new one. Who may only be forgotten stays for a while: when their
- * whole gateway is missing, or the server has gone back in time. */
+static bool lists_some_of(const struct roster *roster, uint32_t gateway)
+{
+    for (const struct roster_entry *at = roster->by_id; at; at = at->hh.next) {
+        if (at->id >> 32 == gateway && !at->vanished_ms)
+            return true;
+    }
+    return false;
+}
+
+/* Tells who has gone between the old list and the new one. Who may only be forgotten stays for a while: when nobody of
+ * their gateway is there, or the server has gone back in time. */
 static void tell_gone(struct room *room, struct roster_entry *before, bool went_back)
 {
     struct roster *roster = &room->presence->roster;
     for (struct roster_entry *at = before; at; at = at->hh.next) {
         if (find(roster->by_id, at->id))
             continue;
-        if (!went_back && !at->vanished_ms && has_gateway(roster, (uint32_t)(at->id >> 32))) {
+        uint32_t gateway = (uint32_t)(at->id >> 32);
+        bool forgotten = went_back || at->vanished_ms || !lists_some_of(roster, gateway);
+        if (!forgotten && has_gateway(roster, gateway)) {
             tell_change(room, NOTICE_LEFT, at->id, BYTES("left"));
             continue;
         }

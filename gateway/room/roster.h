@@ -4,8 +4,9 @@
  * once and in order; when one is missing it is read anew, and the difference is told to the participants. Above 500
  * members it holds no names, only how many each gateway has.
  *
- * When a whole gateway has vanished from a list that is read anew, its members stay for some seconds: a server that has
- * come back empty is told by every living gateway who is there. Owned by: presence. */
+ * When all of a gateway have vanished from a list that is read anew, or the server has gone back in time, those that
+ * are missing stay for some seconds: every living gateway tells a server that has forgotten something who is there.
+ * Owned by: presence. */
 #ifndef PLENUM_GATEWAY_ROOM_ROSTER_H
 #define PLENUM_GATEWAY_ROOM_ROSTER_H
 

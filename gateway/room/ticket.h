@@ -10,6 +10,7 @@
 struct ticket {
     void (*on_published)(void *ctx, struct ticket *ticket, struct bytes epoch, uint64_t seq, bool duplicate);
     void (*on_failed)(void *ctx, struct ticket *ticket, enum bus_failure failure);
+    bool came; /* what was published came by as a message */
 };
 
 #endif

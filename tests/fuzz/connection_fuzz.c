@@ -142,6 +142,7 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     (void)prepare;
     server_feed_parked(&world.server);
+    rooms_turn(&world.rooms);
     bus_flush(world.bus);
     flush_run(&world.flush);
     server_end_turn(&world.server);

@@ -132,9 +132,9 @@ describe('a publish of the JavaScript client', { concurrency: true }, () => {
     test('that_is_too_large_is_refused_before_it_costs_the_connection', async (t) => {
         const { client, room, sent } = await startOne(t);
         const limit = client.limits.message;
-        await assert.rejects(room.publish('€'.repeat(limit / 3)), { code: 'too_large' });
-        await assert.rejects(room.publish('x'.repeat(limit - 2)), { code: 'too_large' }, 'the frame around it counts too');
-        await room.publish('€'.repeat(Math.floor((limit - 600) / 3)));
+        await assert.rejects(room.publish('€'.repeat(Math.ceil(limit / 3))), { code: 'too_large' });
+        await assert.rejects(room.publish('x'.repeat(limit - 1)), { code: 'too_large' }, 'with its quotes');
+        await room.publish('x'.repeat(limit - 2));
         assert.equal(sent().length, 1);
     });
 

@@ -60,7 +60,7 @@ describe('plenum.v1', { concurrency: true }, () => {
             ['{"type":"publish","id":1,"room":"elsewhere","data":1}', 'not_joined'],
             ['{"type":"join","id":1,"room":"@reserved"}', 'bad_room'],
             ['{"type":"join","id":1,"room":"lobby"}', 'already_joined'],
-            ['{"type":"join","id":1,"room":"b","history":257}', 'bad_request'],
+            ['{"type":"join","id":1,"room":"b","history":-1}', 'bad_request'],
             ['{"type":"join","id":1,"room":"b","resume":{"epoch":"x"}}', 'bad_request'],
             [`{"type":"update","id":1,"room":"lobby","info":"${'x'.repeat(4095)}"}`, 'too_large'],
             ['{"type":"leave","id":1,"room":"elsewhere"}', 'not_joined'],

@@ -5,7 +5,8 @@
  *   - From its first `joined` on, every acked message with a higher offset has to be there once. A `gap` excuses the
  *     offsets that it names; `recovered: false` after a resume, and an `epoch` with `lossy: true`, excuse what lies between
  *     the end of the old stretch and the beginning of the new one. Excused messages are counted by themselves. An epoch
- *     that follows on the old one (`lossy: "maybe"`) excuses nothing.
+ *     that follows on the old one (`lossy: "maybe"`) excuses nothing, unless the judge is told that tails may go: then it
+ *     excuses what nobody heard again after it.
  *   - Offsets only grow, over messages and acks alike. A message with a lower offset than what came before it, an ack
  *     included, is out of order; an ack with a lower one is late. Only the ack of a repeat may come late.
  *   - Own messages: the ack stands for the message, and is owed nothing else. Coming back, one may get it as a message
@@ -66,18 +67,25 @@ class Log {
     #places = new Map();
     /** @type {Map<string, {id: string, lineage: string, offset: number}>} what was acked, by "lineage offset" */
     acked = new Map();
+    /** Epoch -> where it began, as far as members were told. @type {Map<string, number>} */
+    #bases = new Map();
+    /** What came out of a log that had begun a new epoch since, by "lineage offset". @type {Set<string>} */
+    survived = new Set();
 
     /** @param {import('./accounting.js').Record[]} records @param {(fault: string) => void} contradict */
     constructor(records, contradict) {
         for (const { events } of records) {
             walk(events, (event, from) => {
                 if (follows(event)) this.lineages.join(from, event.epoch);
+                if (event.kind === 'epoch') this.#bases.set(event.epoch, event.offset);
             });
         }
         for (const record of records) {
             walk(record.events, (event, epoch) => {
                 if (event.kind !== 'message' && event.kind !== 'ack') return;
-                this.#place(record, event, this.lineages.of(epoch), contradict);
+                const lineage = this.lineages.of(epoch);
+                this.#place(record, event, lineage, contradict);
+                if (event.offset <= this.#bases.get(epoch)) this.survived.add(`${lineage} ${event.offset}`);
             });
         }
     }
@@ -137,13 +145,16 @@ class Journey {
     #gaps = [];
     /** @type {Array<{lineage: string, from: number, to: number}>} */
     #skipped = [];
+    /** From the last of one epoch to the first of the next. @type {Array<{lineage: string, from: number, to: number}>} */
+    #leaps = [];
     #epoch;
     #left = new Set();
     #top = 0;
     #joinedAt = 0;
 
-    constructor(record, log, statements, verdict) {
+    constructor(record, log, statements, verdict, tailsMayGo) {
         this.record = record;
+        this.tailsMayGo = tailsMayGo;
         this.log = log;
         this.statements = statements;
         this.verdict = verdict;
@@ -222,8 +233,12 @@ class Journey {
 
     #newEpoch({ epoch, offset, lossy }) {
         this.#enter(epoch);
-        if (lossy === true) this.#begin(offset);
-        else this.#top = Math.max(this.#top, offset);
+        if (lossy === true) {
+            this.#begin(offset);
+        } else {
+            this.#leap(offset);
+            this.#top = Math.max(this.#top, offset);
+        }
         if (lossy !== true && lossy !== 'maybe') this.#fault('contradictions', `a new epoch whose lossy is ${lossy}`);
     }
 
@@ -268,9 +283,14 @@ class Journey {
         else if (!repeat) this.#fault('lateAcks', `the ack of ${id} at ${offset} after ${this.#top}`);
     }
 
+    #leap(offset) {
+        if (offset - this.#top >= EPOCH_LEAP / 2) this.#leaps.push({ lineage: this.#lineage, from: this.#top, to: offset });
+    }
+
     #advance(offset) {
+        this.#leap(offset);
         const from = this.#top + 1;
-        if (this.#top > 0 && offset > from && offset - from < EPOCH_LEAP) {
+        if (this.#top > 0 && offset > from && offset - from < EPOCH_LEAP / 2) {
             this.#skipped.push({ lineage: this.#lineage, from, to: offset - 1 });
         }
         this.#top = offset;
@@ -281,13 +301,18 @@ class Journey {
         const missing = [...this.log.acked.values()].filter(({ id }) => !this.#heard.has(id) && !this.#answered.has(id));
         for (const { id, lineage, offset } of missing) {
             const gone = this.#gaps.some((gap) => gap.lineage === lineage && offset >= gap.from && offset <= gap.to);
-            if (gone) this.verdict.excused++;
+            if (gone || this.#wentWithTail(lineage, offset)) this.verdict.excused++;
             else if (this.#owes(lineage, offset)) this.#fault('lost', `${id} at ${offset}`);
             else if (!this.#isBefore(lineage, offset)) this.verdict.excused++;
         }
         for (const { lineage, from, to } of this.#skipped) {
             for (let offset = from; offset <= to; offset++) this.#settleSkipped(lineage, offset);
         }
+    }
+
+    #wentWithTail(lineage, offset) {
+        if (!this.tailsMayGo || this.log.survived.has(`${lineage} ${offset}`)) return false;
+        return this.#leaps.some((leap) => leap.lineage === lineage && offset > leap.from && offset < leap.to);
     }
 
     #owes(lineage, offset) {
@@ -312,9 +337,10 @@ class Journey {
 
 /**
  * @param {import('./accounting.js').Ledger} ledger
+ * @param {{tailsMayGo?: boolean}} [options] tailsMayGo: Redis may lose what came last, and `lossy: "maybe"` says so
  * @returns {Verdict}
  */
-export function judge(ledger) {
+export function judge(ledger, { tailsMayGo = false } = {}) {
     const verdict = {
         acked: ledger.acked,
         delivered: 0,
@@ -341,7 +367,7 @@ export function judge(ledger) {
     for (const room of new Set(ledger.records.map((record) => record.room))) {
         const records = ledger.recordsOf(room);
         const log = new Log(records, contradict);
-        for (const record of records) new Journey(record, log, ledger.statements, verdict).run();
+        for (const record of records) new Journey(record, log, ledger.statements, verdict, tailsMayGo).run();
     }
     return verdict;
 }

@@ -259,7 +259,7 @@ static void who_comes_back_in_the_linger_time_is_in_at_once_and_the_room_stays(v
     leave(house, &ann);
     world_advance_ms(&house->world, LINGER_MS - 1);
     sweep(house);
-    assert_true(join(house, &ann, "lobby"));
+    come_back(house, &ann, "lobby");
     assert_int_equal(house->bus.subscribes, 1);
     world_advance_ms(&house->world, 10 * LINGER_MS);
     sweep(house);
@@ -305,13 +305,13 @@ static void rooms_go_in_the_order_in_which_they_became_empty(void **state)
         leave(house, &people[i]);
         world_advance_ms(&house->world, 1000);
     }
-    assert_true(join(house, &people[2], "c")); /* out of the middle of the list */
+    come_back(house, &people[2], "c"); /* out of the middle of the list */
     world_advance_ms(&house->world, LINGER_MS - 4000);
     sweep(house);
     assert_null(channel_of(house, "d"));
     assert_int_equal(house->bus.unsubscribes, 1);
-    assert_true(join(house, &people[0], "a")); /* its last */
-    assert_true(join(house, &people[1], "b")); /* its only one */
+    come_back(house, &people[0], "a"); /* its last */
+    come_back(house, &people[1], "b"); /* its only one */
     leave(house, &people[2]);
     world_advance_ms(&house->world, LINGER_MS);
     sweep(house);
@@ -333,7 +333,7 @@ static void a_room_that_comes_back_leaves_the_other_empty_ones_to_their_time(voi
             enter(house, &people[i], names[i]);
         for (int i = 0; i < 3; i++)
             leave(house, &people[i]);
-        assert_true(join(house, &people[back], names[back]));
+        come_back(house, &people[back], names[back]);
         enter(house, &people[3], "later");
         leave(house, &people[3]);
         world_advance_ms(&house->world, LINGER_MS);

@@ -2,6 +2,7 @@
 -- KEYS 1 meta 2 hist 3 channel 4 mid:0 5 mid:1
 -- ARGV 1 PUBLISH|SPUBLISH 2 log size 3 log ttl ms 4 meta ttl ms 5 key window s 6 gen 7 fresh epoch
 --      8 gateway 9 this batch: <the worker's life>.<number, growing>, then for each message: client key or '', envelope tail
+-- ARGV 1 empty: the batch was there, only its reply is wanted; where a tail went with it, it is not to be told twice: -LOST.
 -- Replies "<epoch> <gen> <seq>[d] ...", d: this key was seen before. A repeated batch gets the same text, but for the gen, and
 -- an older one than the last (it was given up long ago, and came late out of a connection that is gone) gets -STALE: nothing is
 -- there twice. The fence comes before the repeat: a remembered gen would hide from the gateway that a tail was lost since.
@@ -37,6 +38,7 @@ if fresh then                                          -- ask the server itself:
 end
 
 if repeated then return (string.gsub(repeated, '^(%S+) %S+', '%1 ' .. gen, 1)) end
+if ARGV[1] == '' then return redis.error_reply('LOST it is not in the log any more') end
 
 local keys, seen, cur = {}, {}, nil
 for i = 10, #ARGV, 2 do if ARGV[i] ~= '' then keys[#keys + 1] = ARGV[i] end end

@@ -31,7 +31,8 @@ if gen ~= ARGV[3] or ahead then
 end
 local entry = redis.call('HGET', gws, ARGV[2])
 local function reply()
-  redis.call('PEXPIRE', meta, ARGV[5])
+  local spoken = seq > tonumber(base) or prev ~= '-'     -- names that somebody only tried must not stay for a day
+  redis.call('PEXPIRE', meta, spoken and ARGV[5] or ARGV[6])
   return table.concat({epoch, gen, int(seq), base, prev, top, pv, entry and 1 or 0}, ' ')
 end
 if ARGV[11] == 'fence' then return reply() end

@@ -82,7 +82,7 @@ export function connect(url?: string | URL, options?: ConnectionOptions): Connec
  * @property {{pingMs?: number, answerMs?: number}} [heartbeat] silence before a ping (20,000 at most, or what the server
  *   asks for if that is less), and the time for an answer (10,000)
  * @property {number} [connectMs] the time for a connection to be made: 10,000
- * @property {number} [repeatMs] how long a publish (or a join, or a history) is tried: 60,000, the server's memory of keys
+ * @property {number} [repeatMs] how long a publish is tried: 60,000, the server's memory of keys
  * @property {() => number} [random] from 0 to 1
  * @property {Clock} [clock]
  *
@@ -138,6 +138,7 @@ export class Emitter<Events extends object> {
  * @typedef {object} RoomOwner what a room asks of its connection
  * @property {() => string} newKey
  * @property {() => void} forget
+ * @property {() => boolean} isReplaced whether, this one being forgotten, there is another room of the name
  * @property {() => void} ready the room is in on the link that is being prepared
  *
  * @typedef {object} RoomControl what only the connection does to a room
@@ -476,7 +477,7 @@ export type ConnectionOptions = {
      */
     connectMs?: number | undefined;
     /**
-     * how long a publish (or a join, or a history) is tried: 60,000, the server's memory of keys
+     * how long a publish is tried: 60,000, the server's memory of keys
      */
     repeatMs?: number | undefined;
     /**
@@ -559,6 +560,10 @@ export type Publish = {
 export type RoomOwner = {
     newKey: () => string;
     forget: () => void;
+    /**
+     * whether, this one being forgotten, there is another room of the name
+     */
+    isReplaced: () => boolean;
     /**
      * the room is in on the link that is being prepared
      */

@@ -12,7 +12,7 @@
  * - Messages come once and in the order of their offsets, across lost connections and restarting gateways. One's own do
  *   not come: the promise of the publish stands for them. Messages outside the log (offset 0) come at most once.
  * - What was missed is told: `gap` (these offsets), `epoch` (perhaps the tail of the log), `reset` (all since the position).
- * - A publish is one message, however often it has to be repeated. Its promise resolves with the offset, or rejects with
+ * - A publish is one message, however often it has to be repeated. Its promise resolves with `{offset}`, or rejects with
  *   the server's code; after 60 s with `outcome_unknown` if the message may have been taken, `unavailable` if it was not.
  * - Publishes to a room are sent in the order of the calls, and after a reconnect again in that order. While one has to be
  *   repeated (`unavailable`, `uncertain`) no later one is sent; only those that were under way already when it failed can get
@@ -21,9 +21,6 @@
  */
 
 const SUBPROTOCOL = 'plenum.v1';
-
-/** The server's limit holds for the frame: what may stand in it besides a publish's data, bytes. */
-const FRAME_MARGIN = 512;
 
 /** Our own code for a request whose connection ended before its reply. */
 const DISCONNECTED = 'disconnected';
@@ -136,7 +133,7 @@ const REPEAT_MAX_MS = 5000;
  * @property {{pingMs?: number, answerMs?: number}} [heartbeat] silence before a ping (20,000 at most, or what the server
  *   asks for if that is less), and the time for an answer (10,000)
  * @property {number} [connectMs] the time for a connection to be made: 10,000
- * @property {number} [repeatMs] how long a publish (or a join, or a history) is tried: 60,000, the server's memory of keys
+ * @property {number} [repeatMs] how long a publish is tried: 60,000, the server's memory of keys
  * @property {() => number} [random] from 0 to 1
  * @property {Clock} [clock]
  *
@@ -681,7 +678,7 @@ class Outbox {
             this.#giveUp(entry); // the machine slept: the server may have forgotten the key
             return;
         }
-        if (isLonger(entry.data, link.welcome?.limits?.message - FRAME_MARGIN)) {
+        if (isLonger(entry.data, link.welcome?.limits?.message)) {
             this.#reject(entry, new PlenumError('too_large', 'The data is larger than the server allows.'));
             return;
         }
@@ -780,6 +777,7 @@ function repeatDelay(failures, random) {
  * @typedef {object} RoomOwner what a room asks of its connection
  * @property {() => string} newKey
  * @property {() => void} forget
+ * @property {() => boolean} isReplaced whether, this one being forgotten, there is another room of the name
  * @property {() => void} ready the room is in on the link that is being prepared
  *
  * @typedef {object} RoomControl what only the connection does to a room
@@ -844,6 +842,8 @@ export class Room extends Emitter {
     #everJoined = false;
     /** @type {any} */
     #joinTimer = null;
+    /** On this link the room is joined by a join that is no longer waited for; to be left. @type {Link | null} */
+    #strayLink = null;
 
     /**
      * @param {string} name @param {JoinOptions} options @param {Settings} settings @param {RoomOwner} owner
@@ -1010,6 +1010,7 @@ export class Room extends Emitter {
         if (this.#state === 'left') return;
         this.#held = null;
         this.#settings.clock.clearTimeout(this.#joinTimer);
+        if (this.#strayLink) this.#sayLeave(this.#strayLink);
         this.#setState('left');
         this.#link = null;
         this.#next = null;
@@ -1044,8 +1045,9 @@ export class Room extends Emitter {
         const number = ++this.#joinNumber;
         link.request({ type: 'join', room: this.name, name, info, resume, history: replay }, (joined, error) => {
             if (this.#state === 'left') {
-                // Only now: before its answer the server does not know of a membership that one could leave.
-                if (joined) this.#sayLeave(link);
+                // Only now: before its answer the server does not know of a membership that one could leave. Whoever has
+                // joined the room again meanwhile gets rid of it by itself: this leave might come behind that join.
+                if ((joined || error?.code === 'already_joined') && !this.#owner.isReplaced()) this.#sayLeave(link);
                 return;
             }
             if (number !== this.#joinNumber) return;
@@ -1069,7 +1071,9 @@ export class Room extends Emitter {
         } else if (error.code === 'already_joined') {
             // By a join whose answer was no longer waited for (what has come since then was not delivered), or by one whose
             // leave is still on its way.
+            this.#strayLink = link;
             this.#joinTimer = clock.setTimeout(() => {
+                this.#strayLink = null;
                 if (link.over) return;
                 this.#sayLeave(link);
                 this.#sendJoin(link);
@@ -1332,6 +1336,7 @@ export class Connection extends Emitter {
         const owner = {
             newKey: () => `${this.#keyPrefix}-${++this.#keys}`,
             forget: () => this.#forget(name),
+            isReplaced: () => this.#rooms.has(name),
             ready: () => this.#switchWhenPrepared(),
         };
         const room = new Room(name, options, this.#settings, owner, (control) => this.#rooms.set(name, control));

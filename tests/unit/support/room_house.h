@@ -292,6 +292,14 @@ static void enter(struct house *house, struct person *person, const char *room)
     assert_int_equal(person->member.state, MEMBER_IN);
 }
 
+/* Time has gone by: the lock and the bans are read anew, and then it is in, without another subscription. */
+static void come_back(struct house *house, struct person *person, const char *room)
+{
+    join(house, person, room);
+    answer(house);
+    assert_int_equal(person->member.state, MEMBER_IN);
+}
+
 static void leave(struct house *house, struct person *person)
 {
     room_leave(&house->rooms, &person->member, "left");
