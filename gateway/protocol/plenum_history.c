@@ -62,10 +62,12 @@ void plenum_forget_histories(struct plenum_client *client)
 
 void plenum_free_histories(struct plenum *plenum)
 {
-    while (plenum->histories) {
-        struct plenum_history *history = plenum->histories;
-        unlink_history(history);
+    struct plenum_history *history = plenum->histories;
+    plenum->histories = NULL;
+    while (history) {
+        struct plenum_history *next = history->next;
         history_free(history);
+        history = next;
     }
 }
 

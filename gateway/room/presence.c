@@ -161,7 +161,7 @@ static uint32_t fill(struct room *room, struct presence_change *changes, struct 
 {
     const struct presence *presence = room->presence;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < presence->sent_count; i++) {
+    for (uint32_t i = 0; presence->sent && i < presence->sent_count; i++) {
         const struct own_change *own = &presence->sent[i];
         const struct participant *participant = present(room, own->member);
         if (own->op == PRESENCE_LEAVE) {

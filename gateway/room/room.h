@@ -220,14 +220,14 @@ struct whom {
     struct bytes user;
 };
 
-/* Puts members out. Returns how many. room: NULL data for all rooms. */
-uint32_t rooms_kick(struct rooms *rooms, struct bytes room, const struct whom *whom, const char *reason);
+/* Puts members out. Returns how many. name: of the room; NULL data for all rooms. */
+uint32_t rooms_kick(struct rooms *rooms, struct bytes name, const struct whom *whom, const char *reason);
 /* The muted mark of participants. Returns how many changed. */
-uint32_t rooms_mute(struct rooms *rooms, struct bytes room, const struct whom *whom, bool muted);
+uint32_t rooms_mute(struct rooms *rooms, struct bytes name, const struct whom *whom, bool muted);
 /* The lock and the bans have changed: what stands in the bus's hashes is to be read again before the next join. */
-void rooms_state_changed(struct rooms *rooms, struct bytes room);
+void rooms_state_changed(struct rooms *rooms, struct bytes name);
 void rooms_bans_changed(struct rooms *rooms);
 /* Members of a room here, of both kinds. */
-uint32_t rooms_count(const struct rooms *rooms, struct bytes room);
+uint32_t rooms_count(const struct rooms *rooms, struct bytes name);
 
 #endif

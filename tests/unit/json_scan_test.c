@@ -93,9 +93,9 @@ static bool valid(struct bytes text)
     bool whole = json_valid(counting.text);
     bool object = json_scan_object(counting.text, count_member, &counting);
     size_t at = 0;
-    while (at < text.len && memchr(" \n\r\t", data[at], 4))
+    while (data && at < text.len && memchr(" \n\r\t", data[at], 4))
         at++;
-    bool braced = at < text.len && data[at] == '{';
+    bool braced = data && at < text.len && data[at] == '{';
     assert_int_equal(object, whole && braced);
     free(data);
     return whole;

@@ -497,7 +497,7 @@ static void a_server_without_its_tail_begins_a_new_epoch(void **state)
     publish_numbers(publisher, "tail2", 31, 40);
     world_until(world, publisher->published == 40);
     char epoch[EPOCH_MAX + 1];
-    strcpy(epoch, world_told(publisher, TOLD_PUBLISHED, 0)->epoch);
+    snprintf(epoch, sizeof epoch, "%s", world_told(publisher, TOLD_PUBLISHED, 0)->epoch);
     redis_process_kill(&redis);
     publish_numbers(publisher, "tail", 41, 41); /* waits for it */
     restart(NULL);

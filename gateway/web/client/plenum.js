@@ -961,6 +961,7 @@ export class Room extends Emitter {
 
     /** @param {Link} link */
     #prepare(link) {
+        this.#settings.clock.clearTimeout(this.#joinTimer); // a join over the old link would take the place of this one
         this.#next = { link, joined: null, refused: null, frames: [] };
         this.#unlogged = [];
         if (this.#state !== 'joined') this.#link = null; // it had better come in over the new one only
@@ -1053,7 +1054,7 @@ export class Room extends Emitter {
             if (number !== this.#joinNumber) return;
             if (error) this.#refused(link, error);
             else if (joined && link === this.#link) this.#arrive(link, joined, []);
-            else if (joined && this.#next) {
+            else if (joined && link === this.#next?.link) {
                 this.#next.joined = joined;
                 this.#owner.ready();
             }

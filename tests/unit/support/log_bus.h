@@ -102,7 +102,8 @@ static inline void live_free(struct fake_live *live)
 static inline struct fake_live *live_take(struct log_bus *bus, struct fake_live **at)
 {
     struct fake_live *live = *at;
-    *at = live->next;
+    assert_non_null(live);
+    *at = live->next; /* NOLINT(clang-analyzer-core.NullDereference): just looked at */
     if (!*at)
         bus->live_end = at;
     bus->live_count--;

@@ -11,6 +11,12 @@ enum { GUESTS = 10, ROOMS = SEATS, KEYS = 8, FILL = 300 << 10, LINE_MAX_BYTES = 
 
 static const char *const room_names[ROOMS] = {"lobby", "hall"};
 
+static inline const char *name_of(uint32_t number)
+{
+    assert_true(number < ROOMS);
+    return room_names[number];
+}
+
 struct player {
     struct guest guest; /* first */
     struct client clients[ROOMS];
@@ -87,7 +93,7 @@ static inline struct worker *some_worker(void)
 
 static inline struct fake_room *the_room(uint32_t number)
 {
-    return fake_room(&model.town.redis, bytes_of(room_names[number]));
+    return fake_room(&model.town.redis, bytes_of(name_of(number)));
 }
 
 /* ---- hearing */
@@ -191,9 +197,9 @@ static inline void join(struct player *player, uint32_t number)
         snprintf(resume.epoch, sizeof resume.epoch, "%s", client->room->epochs[client->epoch].name);
     char value[32];
     snprintf(value, sizeof value, "{\"since\":%u}", chance(50) ? 1 : model.step);
-    tell("%016llx joins %s%s", (unsigned long long)player->guest.id, room_names[number],
+    tell("%016llx joins %s%s", (unsigned long long)player->guest.id, name_of(number),
          client->resumed ? " and resumes" : "");
-    guest_join_with(&player->guest, (int)number, room_names[number], client->resumed ? &resume : NULL, client->history,
+    guest_join_with(&player->guest, (int)number, name_of(number), client->resumed ? &resume : NULL, client->history,
                     value);
 }
 
@@ -202,12 +208,12 @@ static inline void leave(struct player *player, uint32_t number)
     struct client *client = &player->clients[number];
     if (!client->in)
         return;
-    tell("%016llx leaves %s", (unsigned long long)player->guest.id, room_names[number]);
+    tell("%016llx leaves %s", (unsigned long long)player->guest.id, name_of(number));
     client->in = false;
     client->leaving = true;
     forget_pending(player->guest.id, (int)number);
     guest_leave(&player->guest, (int)number);
-    send_line(&player->guest, "L %s\n", room_names[number]);
+    send_line(&player->guest, "L %s\n", name_of(number));
 }
 
 static inline void say(struct player *player, uint32_t number)
@@ -235,7 +241,7 @@ static inline void say(struct player *player, uint32_t number)
     }
     said[said_count] = (struct said){text, player->guest.id, (int)number, repeat, SAID_PENDING, client->excuses};
     snprintf(payload, sizeof payload, "%u %u", text, said_count);
-    tell("%016llx says %s in %s, %u, key %s", (unsigned long long)player->guest.id, payload, room_names[number],
+    tell("%016llx says %s in %s, %u, key %s", (unsigned long long)player->guest.id, payload, name_of(number),
          said_count, key);
     guest_say(&player->guest, (int)number, payload, key, said_count++);
     town_advance(&model.town, 1);
@@ -246,7 +252,7 @@ static inline void say_outside(uint32_t number)
     uint32_t count = chance(5) ? 200 + roll(200) : 1 + roll(5);
     if (model.numbers > 30000)
         return;
-    tell("%u outside messages in %s", count, room_names[number]);
+    tell("%u outside messages in %s", count, name_of(number));
     while (count--) {
         char payload[32];
         snprintf(payload, sizeof payload, "%u", ++model.numbers);
