@@ -57,9 +57,9 @@ function joinAs(t, gateway, name, options) {
     return new Person(t, `${gateway.url}/connect`, name).join(options);
 }
 
-async function startPair(t, args = []) {
+async function startPair(t, args = [], workers = undefined) {
     const redis = await startRedis(t);
-    const start = () => startGateway(t, { args: ['--redis', redis.url, '--log-size', '5000', ...args] });
+    const start = () => startGateway(t, { workers, args: ['--redis', redis.url, '--log-size', '5000', ...args] });
     return { redis, gateways: await Promise.all([start(), start()]) };
 }
 
@@ -170,7 +170,7 @@ describe('the JavaScript client on two gateways', () => {
     });
 
     test('a_drained_gateway_hands_its_clients_over', async (t) => {
-        const { gateways } = await startPair(t, ['--drain', '3']);
+        const { gateways } = await startPair(t, ['--drain', '3'], 1); // each worker has a gateway id of its own
         const haproxy = await startHaproxy(t, gateways);
         const people = await Promise.all(Array.from({ length: 8 }, (_, i) => new Person(t, `${haproxy.url}/connect`, `person ${i}`).join()));
         const speaker = await joinAs(t, gateways[1], 'speaker');
