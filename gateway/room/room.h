@@ -11,9 +11,9 @@
  *     CATCHING  in, but behind: it is sent what it missed (catchup.h), and is in no audience
  *     IN        in an audience: it gets what comes, when it comes
  *
- * Files: room.c (names, joining, leaving), deliver.c (a message on its way to the audiences; notices), follow.c (the
- * order of the log), catchup.c, publishes.c (acks), presence.c and roster.c, signals.c, lock.c,
- * bans.c, kick.c.
+ * Files: room.c (names, what members do), enter.c (joining, waiting, leaving), from_bus.c (what the bus tells), sweep.c
+ * (time), deliver.c (a message on its way to the audiences; notices), follow.c (the order of the log), catchup.c,
+ * publishes.c (acks), presence.c and roster.c, signals.c, lock.c, bans.c, kick.c.
  * No sockets and no Redis in here. Owned by: worker. Called by: protocol, admin, bus (by bus_events). */
 #ifndef PLENUM_GATEWAY_ROOM_ROOM_H
 #define PLENUM_GATEWAY_ROOM_ROOM_H

@@ -45,10 +45,23 @@ struct room {
     char name[];
 };
 
-/* room.c: has somebody look after the room with every sweep, until it says that there is nothing to do. */
+/* room.c: the room of that name, with one more member; one less. */
+struct room *room_enter(struct rooms *rooms, struct bytes name);
+void room_exit(struct room *room);
+/* room.c: gives up rooms that have been empty for long enough. */
+void rooms_sweep_empty(struct rooms *rooms, uint64_t now);
+
+/* enter.c: refuses participants whose time to wait is over. */
+void room_refuse_late(struct room *room, uint64_t now);
+
+/* sweep.c: the room is compared with its log at the next check; it is being freed. */
+void room_note_active(struct room *room);
+void room_not_active(struct room *room);
+
+/* sweep.c: has somebody look after the room with every sweep, until it says that there is nothing to do. */
 void room_attend(struct room *room);
 
-/* room.c: something that the waiting members wait for has changed. */
+/* enter.c: something that the waiting members wait for has changed. */
 void room_admit(struct room *room);
 
 /* deliver.c: gives a message to all that are in. */
