@@ -8,6 +8,7 @@ import { startGateway } from '../support/gateway.js';
 import { connectPlenum } from '../support/plenum_client.js';
 import { startRedis } from '../support/redis.js';
 import { sanitizer, scaled } from '../support/scale.js';
+import { waitUntil } from '../support/wait.js';
 
 const MIB = 1 << 20;
 const ROOMS = scaled(40, 10);
@@ -53,12 +54,13 @@ async function comeBack(t, gateway) {
 /** What waits for the client, once it does not grow any more. */
 async function waitQuiet(gateway) {
     let [before, same] = [-1, 0];
-    while (same < 5) {
+    const looked = async () => {
         const now = await gateway.metric('plenum_outbox_bytes');
         same = now === before ? same + 1 : 0;
         before = now;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+        return same === 5;
+    };
+    await waitUntil('no more to wait for the client', looked, { everyMs: 50 });
     return before;
 }
 

@@ -327,6 +327,14 @@ static inline void town_pass(struct town *town, int sweeps)
     }
 }
 
+/* Everybody has gone: the rooms do too, and then the town. */
+static inline void town_empty(struct town *town)
+{
+    town_pass(town, 80);
+    assert_null(town->workers[0].rooms.by_name);
+    town_close(town);
+}
+
 /* ---- guests */
 
 static inline void guest_init(struct guest *guest, struct worker *worker, const char *user)
